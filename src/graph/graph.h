@@ -1,0 +1,96 @@
+// graph.h -- build, differentiate and run tensor graphs.
+//
+// A graph is an arena: it owns every node made in it and tg_free() releases them all.
+// A node is a value: its op, inputs, arguments and shape never change once made.
+// Builders return nodes, not codes. The first mistake is kept by the graph (tg_error), later
+// builders pass NULL through, and the caller checks once, when the graph is whole.
+// A plan is a graph made ready: order, memory, kernels. It runs in float on the CPU.
+//
+//   tg_graph *g = tg_new();
+//   tg_node *x = tg_input(g, TG_SHAPE(1, 3, 64, 64), "x");
+//   tg_node *y = tg_relu(tg_conv2d(x, w, TG_CONV(.stride = 2, .pad = 1)));
+//   tg_plan *p = NULL;
+//   guise_status s = tg_plan_open(&p, g, &y, 1, NULL, &e);
+//   if (!s) s = tg_plan_bind(p, x, pixels, &e);
+//   if (!s) s = tg_plan_run(p, &e);          // then read tg_plan_value(p, y)
+#ifndef GUISE_GRAPH_H
+#define GUISE_GRAPH_H
+
+#include "base/base.h"
+
+enum { TG_MAX_RANK = 6, TG_MAX_IN = 8 };
+
+typedef struct tg_graph tg_graph; // opaque arena
+typedef struct tg_node tg_node;   // value, owned by its graph
+
+typedef struct {
+    int rank;
+    int64_t dim[TG_MAX_RANK]; // row-major: dim[rank - 1] varies fastest
+} tg_shape;
+
+#define TG_SHAPE(...)                                                                              \
+    ((tg_shape){sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), {__VA_ARGS__}})
+
+tg_graph *tg_new(void);                  // NULL if out of memory
+void tg_free(tg_graph *g);               // NULL is fine
+const char *tg_error(const tg_graph *g); // first mistake, as one sentence, or NULL
+// Record what went wrong, unless something already has. Returns NULL.
+void *tg_fail(tg_graph *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// Text in the graph's arena; NULL and tg_error when out of memory.
+const char *tg_text(tg_graph *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+tg_graph *tg_graph_of(const tg_node *x);
+tg_shape tg_shape_of(const tg_node *x); // rank 0 for NULL
+int64_t tg_count(tg_shape s);           // number of elements
+bool tg_same(tg_shape a, tg_shape b);
+int64_t tg_dim(const tg_node *x, int i); // 0 for NULL or outside the rank
+// "[1,3,64,64]" into the given buffer, which is returned.
+const char *tg_shape_text(tg_shape s, char text[128]);
+
+// Leaves.
+tg_node *tg_input(tg_graph *g, tg_shape s, const char *name); // bound anew for runs of a plan
+tg_node *tg_param(tg_graph *g, tg_shape s, const char *name); // bound; changes only where told
+tg_node *tg_const(tg_graph *g, tg_shape s, const float *v);   // copied into the graph
+tg_node *tg_double(tg_graph *g, tg_shape s, const double *v); // copied; for tests of derivatives
+tg_node *tg_fill(tg_graph *g, tg_shape s, double value);      // the same value everywhere
+const char *tg_name(const tg_node *leaf);                     // "" where it has none
+
+// out[i] = d y / d wrt[i], as nodes of the same graph, so they can be differentiated again.
+//   y      any shape; the gradient is that of sum(y * cotangent)
+//   cot    shape of y, or NULL for ones
+//   wrt    n nodes of the same graph; where y does not depend on wrt[i], out[i] is zeros
+void tg_grad(tg_node *y, tg_node *cot, tg_node *const wrt[], int n, tg_node *out[]);
+
+// Value of x by the reference kernels, in double precision. NULL on tg_error.
+// The array is owned by the graph and valid until the next change of a leaf.
+const double *tg_eval(tg_node *x);
+// The array behind a leaf (zeros for input and param until written); writing it forgets values.
+double *tg_data(tg_node *leaf);
+
+// Plans.
+typedef struct tg_plan tg_plan;
+
+typedef struct {
+    bool train;   // params change between runs: do not keep packed copies of them
+    bool unfused; // run every op by itself (tests compare)
+} tg_plan_options;
+
+// Make the graph ready to compute out[0..n). The graph must outlive the plan and gain no use of
+// its nodes by later building. o may be NULL.
+// Errors: GUISE_NO_MEMORY; GUISE_BAD_ARGUMENT with the graph's first mistake.
+guise_status tg_plan_open(tg_plan **p, tg_graph *g, tg_node *const out[], int n,
+                          const tg_plan_options *o, base_error *e);
+void tg_plan_close(tg_plan **p);
+// Tie a leaf, or an output, to memory of yours: row-major floats of its shape, kept by you until
+// the plan closes or binds anew. A node that the plan does not need is fine and ignored.
+guise_status tg_plan_bind(tg_plan *p, const tg_node *x, float *data, base_error *e);
+// Errors: GUISE_BAD_ARGUMENT for a leaf that nobody bound; GUISE_NO_MEMORY.
+guise_status tg_plan_run(tg_plan *p, base_error *e);
+const float *tg_plan_value(const tg_plan *p, const tg_node *out); // row-major; NULL: no output
+void tg_plan_params_changed(tg_plan *p); // packed copies of params are made again
+size_t tg_plan_bytes(const tg_plan *p);  // arena, packed weights and scratch together
+
+// What a plan would spend: multiply-accumulates of convolutions and products.
+double tg_plan_macs(const tg_plan *p);
+
+#endif

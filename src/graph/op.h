@@ -1,0 +1,96 @@
+// op.h -- what an op is. Only op/*.c, plan and exec, and the tests include this.
+#ifndef GUISE_GRAPH_OP_H
+#define GUISE_GRAPH_OP_H
+
+#include "graph/ops.h"
+
+// What a float kernel gets. All operands are whole arrays in the layout that the op asked for:
+// row-major, or channels-last (n h w c) for the rank-4 operands where `last` applies.
+typedef struct {
+    const tg_node *y;
+    const float *const *x; // inputs
+    float *out;
+    void *state; // from prepare, or NULL
+    bool last;   // TG_FOLLOW ops: rank-4 operands are channels-last
+} tg_call;
+
+enum { // tg_op.flags
+    TG_FOLLOW = 1, // takes rank-4 operands in either layout, all the same; call->last says which
+    TG_LINEAR = 2, // linear in its inputs taken together or one by one: no second-order surprise
+};
+
+enum { TG_LAST_OUT = 1 << 7 }; // tg_op.last: bit i for input i, this bit for the output
+
+// One op, defined in one file and listed once in ops.def.
+typedef struct tg_op {
+    const char *name; // as in "tg_<name>"
+    const char *doc;  // one line: the formula
+
+    // Output shape from inputs and args. Returns NULL, or what is wrong, without a full stop.
+    const char *(*shape)(const tg_node *y, tg_shape *out);
+
+    // Vector-Jacobian product: given dy (shape of y), set dx[i] (shape of in[i]) for each
+    // input, built from graph ops. Leave NULL where the derivative is zero.
+    void (*vjp)(tg_node *y, tg_node *dy, tg_node *dx[]);
+
+    // The definition in plain loops and double precision. Every backend is tested against it.
+    void (*ref)(const tg_node *y, const double *const x[], double *out);
+
+    // Float kernels, threaded by OpenMP inside; 0 or a negative guise_status.
+    // Pointwise ops give map alone: out[i] = f(x[0][i], ...) for n contiguous elements. They are
+    // fused by the plan. All other ops give cpu.
+    void (*map)(const tg_node *y, int64_t n, const float *const x[], float *out);
+    int (*cpu)(const tg_call *c);
+    // Optional: choose and make kernels once, kept in *state until release.
+    int (*prepare)(const tg_node *y, bool keep_weights, void **state);
+    void (*release)(void *state);
+    unsigned last; // which rank-4 operands cpu takes channels-last (bits; see TG_LAST_OUT)
+    unsigned flags;
+
+    double (*macs)(const tg_node *y); // multiply-accumulates, or NULL for none
+
+    // A random valid instance for the generic tests, with inputs from tg_randn().
+    tg_node *(*sample)(tg_graph *g, base_rng *r);
+} tg_op;
+
+typedef enum { TG_OPERATION, TG_INPUT, TG_PARAM, TG_CONST } tg_kind;
+
+struct tg_node {
+    const tg_op *op; // NULL for leaves
+    tg_graph *graph;
+    tg_shape shape;
+    tg_kind kind;
+    int id, n_in; // ids grow, so an input's id is below its user's
+    tg_node *in[TG_MAX_IN];
+    const void *args; // the op's own struct
+    size_t args_size;
+    const char *name; // leaves
+    float *values;    // TG_CONST: contents, unless made by tg_double
+    double *data;     // leaves: contents for tg_eval; others: cached value or NULL
+};
+
+// Make y = op(in...; args). args_size bytes are copied; padding bytes of args must be zero, since
+// equal nodes are found by comparing them. NULL if an input is NULL or wrong.
+tg_node *tg_make(const tg_op *op, int n, tg_node *const in[], const void *args, size_t args_size);
+int tg_n_nodes(const tg_graph *g);
+tg_node *tg_at(const tg_graph *g, int id);
+
+// The last statement of an op file.
+#define TG_OP(NAME, DOC, ...) const tg_op tg_op_##NAME = {.name = #NAME, .doc = DOC, __VA_ARGS__}
+
+extern const tg_op *const tg_ops[]; // the table, ended by NULL
+#define OP(NAME) extern const tg_op tg_op_##NAME;
+#include "graph/ops.def"
+#undef OP
+
+const char *tg_same_shape(const tg_node *y, tg_shape *out); // a .shape for pointwise ops
+
+// The shape as it lies in memory: rank 4 and last: n h w c, else unchanged.
+tg_shape tg_memory_shape(tg_shape s, bool last);
+// Row-major steps of a shape, in elements.
+void tg_steps(tg_shape s, int64_t step[TG_MAX_RANK]);
+
+// For sample(): random shapes and values.
+tg_shape tg_small_shape(base_rng *r); // three dims of 1..3 elements
+tg_node *tg_randn(tg_graph *g, base_rng *r, tg_shape s);
+#endif

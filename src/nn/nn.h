@@ -1,0 +1,125 @@
+// nn.h -- layers: ops that own parameters. A parameter's name is its path, as in the released
+// PyTorch weights, so importing weights is looking names up.
+//
+// A store holds the parameters of one network in one flat array of floats. Building a network
+// in a graph adds what the store does not know yet and makes a leaf for each. Afterwards
+// nn_settle() gives new entries their initial values, and nn_bind() ties a plan to the array.
+// One store may serve several graphs (generator step, discriminator step, inference).
+#ifndef GUISE_NN_H
+#define GUISE_NN_H
+#include "base/tensors.h"
+#include "graph/ops.h"
+
+typedef struct nn_params nn_params;
+
+typedef enum {
+    NN_WEIGHT,  // trained
+    NN_BUFFER,  // kept and saved, not trained: running statistics, spectral u and v
+    NN_COUNTER, // one whole number, saved as I64: num_batches_tracked
+} nn_kind;
+
+typedef enum {
+    NN_INIT_ZERO,
+    NN_INIT_ONE,
+    NN_INIT_VALUE,   // .scale everywhere
+    NN_INIT_UNIFORM, // -scale..scale
+    NN_INIT_NORMAL,  // mean 0, standard deviation scale
+    NN_INIT_UNIT,    // normal, then divided by its length
+} nn_init_kind;
+
+typedef struct {
+    nn_init_kind kind;
+    double scale;
+} nn_init;
+
+typedef struct {
+    const char *name;
+    tg_shape shape;
+    nn_kind kind;
+    nn_init init;
+    size_t offset; // into the flat array, in floats; entries lie in order of creation
+    size_t count;
+} nn_entry;
+
+guise_status nn_params_open(nn_params **p, base_error *e);
+void nn_params_close(nn_params **p);
+size_t nn_params_n(const nn_params *p);
+const nn_entry *nn_params_entry(const nn_params *p, size_t i);
+const nn_entry *nn_params_find(const nn_params *p, const char *name); // NULL: absent
+size_t nn_params_floats(const nn_params *p);   // length of the flat array
+size_t nn_params_weights(const nn_params *p);  // number of trained floats ("parameters")
+float *nn_params_data(nn_params *p);           // the flat array; moves when nn_settle adds entries
+
+// Give memory and initial values to entries made since the last call. Each entry draws from a
+// stream of its own (seed and name), so the values do not depend on the order of building.
+guise_status nn_settle(nn_params *p, uint64_t seed, base_error *e);
+// Tie the leaves that this store made in plan's graph g to the flat array.
+guise_status nn_bind(nn_params *p, tg_graph *g, tg_plan *plan, base_error *e);
+// Gradients of y by the trained weights of p that g uses: adds nodes to g; grad[i] belongs to
+// entry i, NULL where entry i is no weight or not in g. grad has room for nn_params_n.
+void nn_grad(nn_params *p, tg_node *y, tg_node *grad[]);
+
+// New values for buffers, made by building with train set: BN statistics, spectral norms.
+// node[i] belongs to *entry[i]. After a run, copy tg_plan_value of each into the flat array.
+typedef struct {
+    const nn_entry *entry;
+    tg_node *node;
+} nn_update;
+size_t nn_updates(nn_params *p, tg_graph *g, const nn_update **list); // list owned by p
+
+// Copy the values of same-named tensors. strict: every entry must be there with its shape, and
+// nothing else; else missing and additional ones are fine. Shapes must match in any case.
+// Errors: GUISE_BAD_FILE, naming the first tensor that does not fit.
+guise_status nn_load(nn_params *p, const base_tensors *t, bool strict, base_error *e);
+// Add every entry with values from `data` (an array like the flat one; NULL: the flat one).
+guise_status nn_save(nn_params *p, const float *data, base_tensors *t, base_error *e);
+
+// Where we are in the network; a small value, passed by copy.
+typedef struct {
+    tg_graph *graph;
+    nn_params *params;
+    const char *path; // "BottleNeck.3.style1", in the graph's arena; "" at the root
+    bool train;       // batch statistics, and updates of buffers
+    bool no_update;   // with train: batch statistics, but buffers stay as they are
+} nn;
+
+nn nn_root(nn_params *p, tg_graph *g, bool train);
+nn nn_at(nn m, const char *format, ...) __attribute__((format(printf, 2, 3))); // child
+
+// The leaf for m.<name>, made on first use and the same node afterwards in this graph.
+tg_node *nn_weight(nn m, const char *name, tg_shape s, nn_init init);
+tg_node *nn_buffer(nn m, const char *name, tg_shape s, nn_init init);
+void nn_set_buffer(nn m, const char *name, tg_node *value); // its value after this step
+void nn_counter(nn m, const char *name);
+
+typedef struct {
+    int out, k;       // output channels, kernel size: required
+    int stride;       // 0 means 1
+    int pad, reflect; // zero padding, mirrored padding
+    int groups;       // 0 means 1
+    bool no_bias;
+} nn_conv_options;
+#define nn_conv(m, x, ...) nn_conv_with((m), (x), (nn_conv_options){__VA_ARGS__})
+
+// x [n,c,h,w] -> [n,out,..]; weight [out,c/groups,k,k], bias [out]; U(+-1/sqrt(fan_in)) both
+tg_node *nn_conv_with(nn m, tg_node *x, nn_conv_options o);
+tg_node *nn_linear(nn m, tg_node *x, int64_t out, bool no_bias); // x [n,c] -> [n,out]
+// weight, bias, running_mean, running_var, num_batches_tracked over dim 1 of [n,c] or [n,c,h,w];
+// momentum 0.1, running_var unbiased, as PyTorch
+tg_node *nn_batch_norm(nn m, tg_node *x, double eps);
+tg_node *nn_instance_norm(tg_node *x, double eps); // per sample and channel; no parameters
+tg_node *nn_upsample(tg_node *x, int factor);      // bilinear, half-pixel centres
+int64_t nn_channels(const tg_node *x);             // dim 1
+tg_node *nn_unit(tg_node *x);                      // [n,c] rows divided by max(length, 1e-12)
+tg_node *nn_cosine(tg_node *a, tg_node *b);        // [n,c], [n,c] -> [n]
+
+// Adam (Kingma & Ba 2015) on flat arrays; moments m, v have the layout of the parameters.
+typedef struct {
+    double lr, beta1, beta2, eps;
+} nn_adam;
+// One step for entries of p that are weights. step counts from 1. Threaded, same bits always.
+void nn_adam_step(const nn_params *p, nn_adam a, int64_t step, const float *grad, float *w,
+                  float *m, float *v);
+void nn_ema(float *average, const float *w, size_t n, double decay); // average of weights
+
+#endif
