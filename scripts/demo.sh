@@ -5,7 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 scripts/setup-debian.sh
-cmake --preset release >build.log 2>&1 || { cat build.log; exit 1; }
+mkdir -p build
+cmake --preset release >build/release.log 2>&1 || { cat build/release.log; exit 1; }
 cmake --build --preset release --target guise
 
 mkdir -p out/demo

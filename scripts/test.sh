@@ -6,15 +6,13 @@ cd "$(dirname "$0")/.."
 preset=${1:-release}
 
 scripts/setup-debian.sh
-cmake --preset "$preset" >build.log 2>&1 || { cat build.log; exit 1; }
+mkdir -p build
+log=build/$preset.log
+cmake --preset "$preset" >"$log" 2>&1 || { cat "$log"; exit 1; }
 cmake --build --preset "$preset"
 
-# Two tests at a time, each with all cores: threads that wait must not spin.
-export OMP_WAIT_POLICY=passive
-log=build/$preset/test.log
 status=0
-ctest --preset "$preset" -j2 --label-exclude long >"$log" 2>&1 || status=$?
-cat "$log"
+ctest --preset "$preset" -j2 --label-exclude long --output-log "$log" || status=$?
 awk '/tests? failed out of/ { failed = $4; total = $NF }
      /\*\*\*Skipped/ { skipped++ }
      END { if (skipped) print skipped " skipped: their data is not here"
