@@ -3,19 +3,26 @@
 #define GUISE_MEDIA_H
 #include "base/image.h"
 
+enum { MEDIA_MAX_SIDE = 16384 }; // of photos, in pixels
+
 typedef struct {
-    int quality; // JPEG, WebP, HEIC: 1..100, 0 means 92
+    int quality; // JPEG, WebP, HEIC, AVIF: 1..100, 0 means 92
 } media_photo_options;
 
-// Read JPEG, PNG, WebP, TIFF, HEIC...: turned upright (EXIF), converted to sRGB (ICC), alpha laid
-// over white, 8 bit. At most 16384 x 16384 pixels.
-// Errors: GUISE_IO, GUISE_BAD_FILE, GUISE_NO_MEMORY; *m is empty then.
+// Read JPEG, PNG, WebP, TIFF, HEIC, AVIF: turned upright (EXIF), converted to sRGB (ICC), alpha
+// laid over white, 8 bit. The content decides, not the name. At most 16384 x 16384 pixels, which
+// is checked before any pixel is decoded.
+// Errors: GUISE_IO, GUISE_BAD_FILE (also where it ends early), GUISE_NO_MEMORY; *m is empty then.
 guise_status media_photo_read(base_image *m, const char *path, base_error *e);
-// Write by the extension of path, whole or not at all. sRGB profile, no EXIF.
+// The same from the bytes of a file; name is for messages.
+guise_status media_photo_parse(base_image *m, const void *data, size_t n, const char *name,
+                               base_error *e);
+// Write by the extension of path, whole or not at all. Pixels only: no profile, which means sRGB,
+// and no EXIF (but libvips 8.14 puts the size into one in WebP). o may be NULL.
 // Errors: GUISE_IO; GUISE_BAD_ARGUMENT for an extension that this build cannot write.
 guise_status media_photo_write(const base_image *m, const char *path, const media_photo_options *o,
                                base_error *e);
-// Can this build read or write files of this name (by extension)?
+// Can this build write files of this name (by extension)?
 bool media_photo_writable(const char *path);
 
 #endif
