@@ -9,6 +9,15 @@
 #include <stdint.h>
 #include <stdio.h>
 
+// For inner loops that the compiler vectorises: built for several instruction sets, the best one
+// picked when the program starts. (Sanitizers do not go with that.)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define BASE_SIMD __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#else
+#define BASE_SIMD
+#endif
+
 // Why something failed, as one sentence: what, where, what to do. Whoever detects an error writes
 // it; everyone above only returns the status.
 typedef struct {

@@ -73,6 +73,7 @@ typedef struct tg_plan tg_plan;
 typedef struct {
     bool train;   // params change between runs: do not keep packed copies of them
     bool unfused; // run every op by itself (tests compare)
+    bool time;    // keep the time of every step for tg_plan_times
 } tg_plan_options;
 
 // Make the graph ready to compute out[0..n). The graph must outlive the plan and gain no use of
@@ -89,6 +90,12 @@ guise_status tg_plan_run(tg_plan *p, base_error *e);
 const float *tg_plan_value(const tg_plan *p, const tg_node *out); // row-major; NULL: no output
 void tg_plan_params_changed(tg_plan *p); // packed copies of params are made again
 size_t tg_plan_bytes(const tg_plan *p);  // arena, packed weights and scratch together
+
+// Calls f for every step in order: name of the op ("conv2d", "fused 5", "layout"), shape of its
+// result, seconds over all runs since the plan was opened with .time set.
+void tg_plan_times(const tg_plan *p,
+                   void (*f)(void *user, const char *what, tg_shape shape, double seconds),
+                   void *user);
 
 // What a plan would spend: multiply-accumulates of convolutions and products.
 double tg_plan_macs(const tg_plan *p);

@@ -14,9 +14,19 @@ typedef struct {
     bool last;   // TG_FOLLOW ops: rank-4 operands are channels-last
 } tg_call;
 
+// What the plan asks of prepare. bias and act only of ops with TG_EPILOGUE: then x[2] is a bias for
+// each channel of the output, added before y = y > 0 ? y : slope y.
+typedef struct {
+    bool keep_weights; // input 1 does not change between runs, until forget
+    bool bias, act;
+    double slope;
+} tg_wish;
+
 enum { // tg_op.flags
     TG_FOLLOW = 1, // takes rank-4 operands in either layout, all the same; call->last says which
-    TG_LINEAR = 2, // linear in its inputs taken together or one by one: no second-order surprise
+    TG_LINEAR = 2, // linear in each input, the others held
+    TG_ALIAS = 8,  // the output is input 0's bytes, row-major: the plan may share the memory
+    TG_EPILOGUE = 4, // can add a bias for each channel and a ReLU of any slope on the way out
 };
 
 enum { TG_LAST_OUT = 1 << 7 }; // tg_op.last: bit i for input i, this bit for the output
@@ -42,8 +52,10 @@ typedef struct tg_op {
     void (*map)(const tg_node *y, int64_t n, const float *const x[], float *out);
     int (*cpu)(const tg_call *c);
     // Optional: choose and make kernels once, kept in *state until release.
-    int (*prepare)(const tg_node *y, bool keep_weights, void **state);
+    int (*prepare)(const tg_node *y, const tg_wish *wish, void **state);
     void (*release)(void *state);
+    void (*forget)(void *state); // params have changed: packed copies are stale
+    size_t (*bytes)(const void *state);
     unsigned last; // which rank-4 operands cpu takes channels-last (bits; see TG_LAST_OUT)
     unsigned flags;
 
@@ -89,6 +101,18 @@ const char *tg_same_shape(const tg_node *y, tg_shape *out); // a .shape for poin
 tg_shape tg_memory_shape(tg_shape s, bool last);
 // Row-major steps of a shape, in elements.
 void tg_steps(tg_shape s, int64_t step[TG_MAX_RANK]);
+
+// How a small array repeats over a big one (expand, sum_to) as both lie in memory; neighbouring
+// dims that behave alike are merged. n: dims of the big one; step: of the small one along them,
+// 0 where it repeats. The last dim is walked as a row.
+typedef struct {
+    int rank; // at least 1
+    int64_t n[TG_MAX_RANK], step[TG_MAX_RANK];
+} tg_walk;
+tg_walk tg_walk_make(tg_shape small, tg_shape big, bool last);
+int64_t tg_walk_row(const tg_walk *w, int64_t row); // offset of a row in the small array
+// dim of s at position i when s is padded on the left with 1s to the given rank
+int64_t tg_dim_at(tg_shape s, int i, int rank);
 
 // For sample(): random shapes and values.
 tg_shape tg_small_shape(base_rng *r); // three dims of 1..3 elements

@@ -1,0 +1,50 @@
+// backend.h -- the heavy float kernels that op files call: products and convolutions by oneDNN.
+// Only this layer includes dnnl.h; the differences between its versions 2 and 3 end in dnnl_shim.h.
+#ifndef GUISE_BACKEND_H
+#define GUISE_BACKEND_H
+#include "base/base.h"
+
+// c[m,n] = op(a) op(b), row-major; op transposes where ta, tb. 0 or a negative guise_status.
+int cpu_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, const float *b,
+             float *c);
+
+// One convolution geometry: x [n,c,h,w], w [o,c/groups,kh,kw], y [n,o,oh,ow].
+typedef struct {
+    int64_t n, c, h, w, o, oh, ow, kh, kw, stride, groups;
+    int64_t top, left, bottom, right; // zero padding
+} cpu_conv_shape;
+
+typedef enum {
+    CPU_CONV_Y,  // a = x, b = w, out = y
+    CPU_CONV_DX, // a = dy, b = w, out = dx
+    CPU_CONV_DW, // a = dy, b = x, out = dw
+} cpu_conv_kind;
+
+typedef struct {
+    bool bias;    // y += bias[o], CPU_CONV_Y only
+    bool act;     // then y = y > 0 ? y : slope y
+    double slope; // 0: ReLU
+    bool add;     // y += what out holds before, ahead of act
+} cpu_conv_post;
+
+// A convolution made ready. x, y, dx, dy are channels-last (n h w c); weights are row-major
+// [o,c/groups,kh,kw] and packed on the way in: every time, or once where keep_weights is set
+// (until cpu_conv_forget).
+typedef struct cpu_conv cpu_conv;
+int cpu_conv_open(cpu_conv **c, cpu_conv_kind kind, const cpu_conv_shape *s,
+                  const cpu_conv_post *post, bool keep_weights);
+void cpu_conv_close(cpu_conv *c);
+int cpu_conv_run(cpu_conv *c, const float *a, const float *b, const float *bias, float *out);
+void cpu_conv_forget(cpu_conv *c);         // the weights have changed
+size_t cpu_conv_bytes(const cpu_conv *c);  // packed weights and scratch
+const char *cpu_conv_how(const cpu_conv *c); // what oneDNN chose, for `guise bench` and doctor
+
+// "oneDNN 2.6.3, AVX-512, 2 threads", with what is in use; text stays valid.
+typedef struct {
+    int dnnl_major, dnnl_minor, dnnl_patch, threads;
+    const char *isa; // widest instruction set that oneDNN uses here
+} cpu_facts;
+void cpu_describe(cpu_facts *f);
+void cpu_set_threads(int n); // for the whole process; 0: all cores
+
+#endif

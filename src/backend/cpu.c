@@ -1,0 +1,25 @@
+// cpu.c -- products, and what the machine is, by oneDNN.
+#include "backend/dnnl_shim.h"
+#include <omp.h>
+
+int cpu_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, const float *b,
+             float *c)
+{
+    dnnl_status_t s = dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, 1, a, ta ? m : k, b,
+                                 tb ? k : n, 0, c, n);
+    return s == dnnl_success ? 0 : GUISE_NO_MEMORY;
+}
+
+void cpu_describe(cpu_facts *f)
+{
+    const dnnl_version_t *v = dnnl_version();
+    const char *isa = "x86-64";
+    dnnl_cpu_isa_t have = dnnl_get_effective_cpu_isa();
+    if (have >= dnnl_cpu_isa_sse41) isa = "SSE 4.1";
+    if (have >= dnnl_cpu_isa_avx) isa = "AVX";
+    if (have >= dnnl_cpu_isa_avx2) isa = "AVX2";
+    if ((have & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core) isa = "AVX-512";
+    *f = (cpu_facts){v->major, v->minor, v->patch, omp_get_max_threads(), isa};
+}
+
+void cpu_set_threads(int n) { omp_set_num_threads(n > 0 ? n : omp_get_num_procs()); }

@@ -1,0 +1,173 @@
+// expand.c -- expand (repeat along dims of length 1) and its adjoint sum_to.
+#include "graph/op.h"
+#include <string.h>
+
+static const char *check(tg_shape small, tg_shape big)
+{
+    if (small.rank > big.rank) return "target has lower rank";
+    for (int i = 0; i < big.rank; i++) {
+        int64_t d = tg_dim_at(small, i, big.rank);
+        if (d != 1 && d != big.dim[i]) return "dims must be equal or 1";
+    }
+    return NULL;
+}
+
+static int64_t small_index(int64_t i, tg_shape small, tg_shape big)
+{
+    int64_t at = 0, step = 1;
+    for (int k = big.rank - 1; k >= 0; k--) {
+        int64_t d = tg_dim_at(small, k, big.rank);
+        at += (d == 1 ? 0 : i % big.dim[k]) * step;
+        step *= d;
+        i /= big.dim[k];
+    }
+    return at;
+}
+
+static tg_shape thin(tg_shape s, base_rng *r) // some dims become 1
+{
+    for (int i = 0; i < s.rank; i++)
+        if (base_rng_range(r, 0, 1)) s.dim[i] = 1;
+    return s;
+}
+
+static tg_shape block(base_rng *r)
+{
+    tg_shape s = tg_small_shape(r);
+    s.rank = base_rng_range(r, 2, 4);
+    s.dim[3] = base_rng_range(r, 1, 4);
+    if (s.rank == 4) s.dim[1] = base_rng_range(r, 1, 5);
+    return s;
+}
+
+static const char *expand_shape(const tg_node *y, tg_shape *out)
+{
+    *out = *(const tg_shape *)y->args;
+    return check(y->in[0]->shape, *out);
+}
+
+static void expand_vjp(tg_node *y, tg_node *dy, tg_node *dx[])
+{
+    dx[0] = tg_sum_to(dy, y->in[0]->shape);
+}
+
+static void expand_ref(const tg_node *y, const double *const x[], double *out)
+{
+    for (int64_t i = 0, n = tg_count(y->shape); i < n; i++)
+        out[i] = x[0][small_index(i, y->in[0]->shape, y->shape)];
+}
+
+static int expand_cpu(const tg_call *c)
+{
+    tg_walk w = tg_walk_make(c->y->in[0]->shape, c->y->shape, c->last);
+    int64_t m = w.n[w.rank - 1], step = w.step[w.rank - 1], rows = tg_count(c->y->shape) / m;
+#pragma omp parallel for schedule(static) if (rows * m > 16384)
+    for (int64_t i = 0; i < rows; i++) {
+        const float *x = c->x[0] + tg_walk_row(&w, i);
+        float *o = c->out + i * m;
+        if (step)
+            memcpy(o, x, sizeof *o * (size_t)m);
+        else
+            for (int64_t j = 0; j < m; j++) o[j] = *x;
+    }
+    return 0;
+}
+
+static tg_node *expand_sample(tg_graph *g, base_rng *r)
+{
+    tg_shape s = block(r);
+    return tg_expand(tg_randn(g, r, thin(s, r)), s);
+}
+
+TG_OP(expand, "repeat along dims of length 1", .shape = expand_shape, .vjp = expand_vjp,
+      .ref = expand_ref, .cpu = expand_cpu, .flags = TG_FOLLOW | TG_LINEAR,
+      .sample = expand_sample);
+
+tg_node *tg_expand(tg_node *x, tg_shape to)
+{
+    if (!x || tg_same(x->shape, to)) return x;
+    return tg_make(&tg_op_expand, 1, (tg_node *[]){x}, &to, sizeof to);
+}
+
+static const char *sum_to_shape(const tg_node *y, tg_shape *out)
+{
+    *out = *(const tg_shape *)y->args;
+    return check(*out, y->in[0]->shape);
+}
+
+static void sum_to_vjp(tg_node *y, tg_node *dy, tg_node *dx[])
+{
+    dx[0] = tg_expand(dy, y->in[0]->shape);
+}
+
+static void sum_to_ref(const tg_node *y, const double *const x[], double *out)
+{
+    memset(out, 0, sizeof *out * (size_t)tg_count(y->shape));
+    for (int64_t i = 0, n = tg_count(y->in[0]->shape); i < n; i++)
+        out[small_index(i, y->shape, y->in[0]->shape)] += x[0][i];
+}
+
+static double row_sum(const float *x, int64_t n) // eight running sums, then in double
+{
+    float part[8] = {0};
+    double sum = 0;
+    for (int64_t i = 0; i + 8 <= n; i += 8) {
+        for (int k = 0; k < 8; k++) part[k] += x[i + k];
+        if ((i & 4095) == 4088) // short runs keep float's rounding small
+            for (int k = 0; k < 8; k++) {
+                sum += (double)part[k];
+                part[k] = 0;
+            }
+    }
+    for (int64_t i = n / 8 * 8; i < n; i++) sum += (double)x[i];
+    for (int k = 0; k < 8; k++) sum += (double)part[k];
+    return sum;
+}
+
+// The plan sums large arrays inside fused passes (fuse.c); this kernel serves everything else,
+// in one thread's order, so that any number of threads gives the same bits.
+static int sum_to_cpu(const tg_call *c)
+{
+    tg_walk w = tg_walk_make(c->y->shape, c->y->in[0]->shape, c->last);
+    int64_t m = w.n[w.rank - 1], step = w.step[w.rank - 1];
+    int64_t rows = tg_count(c->y->in[0]->shape) / m, n = tg_count(c->y->shape);
+    double *sum = base_alloc((size_t)n, sizeof *sum);
+    if (!sum) return GUISE_NO_MEMORY;
+    for (int64_t i = 0; i < rows; i++) {
+        const float *x = c->x[0] + i * m;
+        double *s = sum + tg_walk_row(&w, i);
+        if (step)
+            for (int64_t j = 0; j < m; j++) s[j] += (double)x[j];
+        else
+            *s += row_sum(x, m);
+    }
+    for (int64_t i = 0; i < n; i++) c->out[i] = (float)sum[i];
+    base_free(sum);
+    return 0;
+}
+
+static tg_node *sum_to_sample(tg_graph *g, base_rng *r)
+{
+    tg_shape s = block(r);
+    return tg_sum_to(tg_randn(g, r, s), thin(s, r));
+}
+
+TG_OP(sum_to, "add up along dims that become 1", .shape = sum_to_shape, .vjp = sum_to_vjp,
+      .ref = sum_to_ref, .cpu = sum_to_cpu, .flags = TG_FOLLOW | TG_LINEAR,
+      .sample = sum_to_sample);
+
+tg_node *tg_sum_to(tg_node *x, tg_shape to)
+{
+    if (!x || tg_same(x->shape, to)) return x;
+    return tg_make(&tg_op_sum_to, 1, (tg_node *[]){x}, &to, sizeof to);
+}
+
+tg_node *tg_sum(tg_node *x) { return tg_sum_to(x, (tg_shape){0}); }
+
+tg_node *tg_mean_to(tg_node *x, tg_shape to)
+{
+    if (!x) return NULL;
+    return tg_scale(tg_sum_to(x, to), (double)tg_count(to) / (double)tg_count(x->shape));
+}
+
+tg_node *tg_mean(tg_node *x) { return tg_mean_to(x, (tg_shape){0}); }

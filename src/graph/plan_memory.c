@@ -1,0 +1,186 @@
+// plan_memory.c -- where every value of a plan lives: one arena, by liveness; and the kernels.
+#include "graph/plan.h"
+#include <string.h>
+
+enum { ALIGN = 64 };
+
+typedef struct { // a free stretch of the arena
+    size_t at, size;
+} hole;
+
+typedef struct {
+    hole *hole;
+    size_t n, cap, end; // end: bytes of arena in use so far at its highest
+} holes;
+
+static bool give(holes *h, size_t at, size_t size) // keeps holes sorted and merged
+{
+    size_t i = 0;
+    while (i < h->n && h->hole[i].at < at) i++;
+    bool left = i > 0 && h->hole[i - 1].at + h->hole[i - 1].size == at;
+    bool right = i < h->n && at + size == h->hole[i].at;
+    if (left) {
+        h->hole[i - 1].size += size + (right ? h->hole[i].size : 0);
+        if (right) memmove(h->hole + i, h->hole + i + 1, sizeof(hole) * (--h->n - i));
+    } else if (right) {
+        h->hole[i] = (hole){at, size + h->hole[i].size};
+    } else {
+        if (!BASE_PUSH_ROOM(h->hole, h->n, h->cap)) return false;
+        memmove(h->hole + i + 1, h->hole + i, sizeof(hole) * (h->n++ - i));
+        h->hole[i] = (hole){at, size};
+    }
+    return true;
+}
+
+static size_t take(holes *h, size_t size) // best fit, else at the end
+{
+    size_t best = h->n;
+    for (size_t i = 0; i < h->n; i++)
+        if (h->hole[i].size >= size && (best == h->n || h->hole[i].size < h->hole[best].size))
+            best = i;
+    if (best < h->n) {
+        size_t at = h->hole[best].at;
+        h->hole[best].at += size;
+        h->hole[best].size -= size;
+        if (!h->hole[best].size)
+            memmove(h->hole + best, h->hole + best + 1, sizeof(hole) * (--h->n - best));
+        return at;
+    }
+    size_t at = h->end; // a hole that reaches the end grows
+    if (h->n && h->hole[h->n - 1].at + h->hole[h->n - 1].size == h->end) at = h->hole[--h->n].at;
+    h->end = at + size;
+    return at;
+}
+
+int plan_root_value(const tg_plan *p, int value)
+{
+    while (p->value[value].place == AT_ALIAS) value = (int)p->value[value].offset;
+    return value;
+}
+
+static size_t bytes_of(const tg_plan *p, int value)
+{
+    int64_t n = tg_count(tg_at(p->graph, value / 2)->shape);
+    return ((size_t)n * sizeof(float) + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static void live(tg_plan *p)
+{
+    for (size_t i = 0; i < p->n_steps; i++) {
+        const plan_step *s = &p->step[i];
+        p->value[s->out].first = p->value[s->out].last = (int)i;
+        for (int k = 0; k < s->n_in; k++) p->value[plan_root_value(p, s->in[k])].last = (int)i;
+    }
+}
+
+// An operand that a program reads element by element, and nobody after it: the result may take
+// its place. PLAN_NONE if there is none.
+static int dying_operand(const tg_plan *p, size_t step)
+{
+    const plan_step *s = &p->step[step];
+    if (s->kind != STEP_FUSED || s->program->reduce) return PLAN_NONE;
+    for (int k = 0; k < s->n_in; k++) {
+        int v = plan_root_value(p, s->in[k]);
+        if (p->value[v].place != AT_ARENA || p->value[v].last != (int)step) continue;
+        if (s->program->operand[k].repeat || bytes_of(p, v) != bytes_of(p, s->out)) continue;
+        bool shared = false;
+        for (int j = 0; j < s->n_in; j++) shared |= j != k && plan_root_value(p, s->in[j]) == v;
+        if (!shared) return v;
+    }
+    return PLAN_NONE;
+}
+
+static bool place_step(tg_plan *p, holes *h, size_t i)
+{
+    const plan_step *s = &p->step[i];
+    int reuse = PLAN_NONE;
+    if (p->value[s->out].place == AT_ARENA) {
+        reuse = dying_operand(p, i);
+        p->value[s->out].offset =
+            reuse == PLAN_NONE ? take(h, bytes_of(p, s->out)) : p->value[reuse].offset;
+    }
+    bool ok = true;
+    for (int k = 0; ok && k < s->n_in; k++) {
+        int v = plan_root_value(p, s->in[k]);
+        bool first = true; // an operand may be named twice
+        for (int j = 0; j < k; j++) first &= plan_root_value(p, s->in[j]) != v;
+        if (first && v != reuse && p->value[v].place == AT_ARENA && p->value[v].last == (int)i)
+            ok = give(h, p->value[v].offset, bytes_of(p, v));
+    }
+    const plan_value *out = &p->value[s->out]; // a result that nobody reads
+    if (ok && out->place == AT_ARENA && out->last == (int)i)
+        ok = give(h, out->offset, bytes_of(p, s->out));
+    return ok;
+}
+
+static guise_status constants(tg_plan *p, base_error *e)
+{
+    for (int id = 0; id < p->n_nodes; id++) {
+        const tg_node *x = tg_at(p->graph, id);
+        if (p->value[2 * id].place != AT_CONST || x->values) continue;
+        if (!BASE_PUSH_ROOM(p->consts, p->n_consts, p->cap_consts)) return base_no_memory(e);
+        int64_t n = tg_count(x->shape);
+        float *v = base_aligned(sizeof *v * (size_t)n);
+        if (!v) return base_no_memory(e);
+        for (int64_t i = 0; i < n; i++) v[i] = (float)x->data[i];
+        p->bound[id] = p->consts[p->n_consts++] = v;
+    }
+    return GUISE_OK;
+}
+
+static guise_status outputs(tg_plan *p, base_error *e) // live outside the arena
+{
+    for (int id = 0; id < p->n_nodes; id++) {
+        const tg_node *x = tg_at(p->graph, id);
+        if (!p->note[id].output || !x->op) continue;
+        p->value[2 * id].place = AT_BOUND;
+        p->value[2 * id].offset = (size_t)id;
+        p->own[id] = NULL;
+    }
+    (void)e;
+    return GUISE_OK;
+}
+
+guise_status plan_memory(tg_plan *p, base_error *e)
+{
+    guise_status s = outputs(p, e);
+    if (!s) s = constants(p, e);
+    live(p);
+    holes h = {0};
+    for (size_t i = 0; !s && i < p->n_steps; i++)
+        if (!place_step(p, &h, i)) s = base_no_memory(e);
+    p->arena_bytes = h.end;
+    base_free(h.hole);
+    if (!s && h.end && !(p->arena = base_aligned(h.end)))
+        s = base_fail(e, GUISE_NO_MEMORY,
+                      "out of memory: this network needs %.0f MB for its values; choose a smaller "
+                      "size or batch",
+                      (double)h.end / 1e6);
+    if (!s && p->partial_count && !(p->partial = base_alloc(p->partial_count, sizeof(double))))
+        s = base_no_memory(e);
+    return s;
+}
+
+guise_status plan_prepare(tg_plan *p, base_error *e)
+{
+    guise_status s = GUISE_OK;
+    for (size_t i = 0; !s && i < p->n_steps; i++) {
+        plan_step *t = &p->step[i];
+        const tg_node *k = t->node, *end = tg_at(p->graph, t->out / 2);
+        if (t->kind != STEP_OP || !k->op->prepare) continue;
+        const tg_node *w = k->n_in > 1 ? k->in[1] : NULL;
+        bool fixed = w && (w->kind == TG_CONST || (w->kind == TG_PARAM && !p->options.train));
+        tg_wish wish = {.keep_weights = fixed, .bias = t->n_in > k->n_in};
+        if (wish.bias && end->op == &tg_op_relu) wish.act = true;
+        if (wish.bias && end->op == &tg_op_leaky_relu) {
+            wish.act = true;
+            wish.slope = *(const double *)end->args;
+        }
+        s = (guise_status)k->op->prepare(k, &wish, &t->state);
+        char text[128];
+        if (s)
+            base_fail(e, s, "%s of %s cannot be made ready: out of memory, or oneDNN refuses it",
+                      k->op->name, tg_shape_text(k->shape, text));
+    }
+    return s;
+}
