@@ -22,18 +22,20 @@ typedef struct {
     face *at;
     size_t n, cap;
 } face_list;
+bool face_list_add(face_list *l, face f); // false when out of memory
 void face_list_free(face_list *l);
 
-// Column-major thinking aside: (x, y) -> (m0 x + m1 y + m2, m3 x + m4 y + m5).
+// (x, y) -> (m0 x + m1 y + m2, m3 x + m4 y + m5).
 typedef struct {
     double m[6];
 } face_transform;
-face_transform face_invert(face_transform t);
+face_transform face_invert(face_transform t); // zeros where there is no inverse
 face_transform face_compose(face_transform first, face_transform second);
 face_point face_apply(face_transform t, face_point p);
+double face_scale(face_transform t); // of lengths: sqrt |determinant|
 
 // Least-squares similarity (Umeyama 1991: rotation, uniform scale, translation) from -> to.
-// Errors: GUISE_BAD_ARGUMENT where all points of from coincide.
+// Errors: GUISE_BAD_ARGUMENT where all points of from coincide, or one is not a finite number.
 guise_status face_similarity(face_transform *t, const face_point *from, const face_point *to, int n,
                              base_error *e);
 
@@ -45,45 +47,96 @@ typedef enum {
     FACE_TEMPLATES
 } face_template;
 const char *face_template_name(face_template t); // "simswap", "arcface", "ffhq", "reid"
+int face_template_poses(face_template t);        // 5 for FACE_SIMSWAP, else 1
 // The pose'th template (0 unless FACE_SIMSWAP) for a crop of size pixels.
 void face_template_points(face_template t, int pose, int size, face_point out[FACE_POINTS]);
 // Landmarks to crop pixels; *pose says which template won (NULL is fine).
 guise_status face_align(face_transform *t, const face_point point[FACE_POINTS], face_template name,
                         int size, int *pose, base_error *e);
+
 // crop = image sampled under the inverse of t, bilinear, black outside; size x size, new.
 // Pixel-exact (+-1) with OpenCV's warpAffine, whose weights are quantised to 1/32.
 guise_status face_crop(base_image *crop, const base_image *m, face_transform t, int size,
                        base_error *e);
+// The same, but a face that is at least twice as large as its crop is first shrunk by a whole
+// number, averaging, so that fine texture does not alias. Equal to face_crop otherwise.
+guise_status face_crop_smooth(base_image *crop, const base_image *m, face_transform t, int size,
+                              base_error *e);
+// The picture in w x h pixels, each the average of the area it covers. To shrink.
+guise_status face_shrink(base_image *to, const base_image *from, int w, int h, base_error *e);
 
-// Paste-back. The mask is a float 0..1 plane of the crop's size, or NULL for the box alone.
-// Only the rectangle of the frame that the crop covers is touched. spec/simswap.md 6.5.
-//   planes  [3,size,size] RGB 0..1, the swapped crop
+// Masks: planes [size,size] of the crop, 0 keeps the target, 1 takes the swapped face.
+
+// Soft erosion, in place (spec/simswap.md 6.5, step 4).
+guise_status face_soft_erode(float *mask, int size, base_error *e);
+// Skin and features from 19-class labels of 512 x 512 (spec/simswap.md 6.5, steps 2 to 4).
+guise_status face_label_mask(const uint8_t *labels, int size, float *mask, base_error *e);
+// A soft oval around the face whose landmarks (crop pixels) these are: 1 on the features, falling
+// to 0 at the cheek line, and to 0 at the edges of the crop whatever the pose.
+//   feather  width of the fall as a share of the oval's radius, 0 means 0.35
+void face_oval_mask(const face_point point[FACE_POINTS], int size, double feather, float *mask);
+
+// Looks: planes [3,size,size] RGB 0..1; where the mask is 0 nothing is read and nothing changes.
+
+// Give planes the mean and spread of target's colours (Reinhard et al. 2001, in Oklab), weighted by
+// the mask. strength 0..1. Spreads change by a factor of 2 at most.
+void face_match_colour(float *planes, const float *target, const float *mask, int size,
+                       double strength);
+// Mean length of the luma gradient in the mask, per pixel; 0 for an empty mask.
+double face_sharpness(const float *planes, const float *mask, int size);
+// Unsharp masking (radius one pixel) until planes is as sharp as target, or by most; never blurs.
+//   most  largest amount, 0 means 1.5
+// Returns through *amount (NULL is fine) how much it took.
+guise_status face_match_sharpness(float *planes, const float *target, const float *mask, int size,
+                                  double most, double *amount, base_error *e);
+// planes = mask planes + (1 - mask) target (spec/simswap.md 6.5, step 5).
+void face_blend(float *planes, const float *target, const float *mask, int size);
+
+// Paste-back (spec/simswap.md 6.5). Only the rectangle of the frame that the crop covers is
+// touched; where the weight of the crop is 0, bytes stay. Values are rounded and clipped to
+// 0..255; SimSwap's scripts truncate, and let values outside wrap around.
 typedef struct {
     int size;            // of the crop
-    const float *planes; // borrowed
-    const float *mask;   // [size,size] 0..1, or NULL
-    double erode, blur;  // box mask: side of the erosion and of the blur in crop pixels; 0: 40, 41
+    const float *planes; // borrowed: [3,size,size] RGB 0..1, the swapped crop
+    const float *mask;   // borrowed: [size,size] 0..1, or NULL for the box alone
+    int erode, blur;     // box mask: side of the erosion and of the blur (odd) in pixels of the
+                         // frame; 0 means 40 and 41, as SimSwap; negative: none
 } face_patch;
 guise_status face_paste(base_image *frame, face_transform t, const face_patch *p, base_error *e);
-// Soft erosion of a mask [size,size], in place (spec/simswap.md 6.5, step 4).
-guise_status face_soft_erode(float *mask, int size, base_error *e);
-// Skin and features from 19-class labels of 512 x 512 to a soft mask [size,size].
-guise_status face_label_mask(const uint8_t *labels, int size, float *mask, base_error *e);
+// The box mask alone, over the rectangle x0 <= x < x0 + w, y0 <= y < y0 + h of a frame; new, to be
+// released by base_free. w is 0 where the crop lies outside the frame.
+typedef struct {
+    int x0, y0, w, h;
+    float *at; // [h,w] 0..1
+} face_box;
+guise_status face_box_mask(face_box *b, int frame_w, int frame_h, face_transform t, int size,
+                           int erode, int blur, base_error *e);
 
-// Detection: YuNet through the ONNX reader, planned for each padded size once and kept.
+// Detection: YuNet (Wu et al. 2023) through the ONNX reader, planned for each padded size once.
 typedef struct face_detector face_detector;
 typedef struct {
-    double score;    // least score, 0 means 0.6
-    double overlap;  // non-maximum suppression, 0 means 0.3
-    int side;        // photos are shrunk so that the longer side is this; 0 means 640
+    double score;   // least score, 0 means 0.6
+    double overlap; // non-maximum suppression, 0 means 0.3
+    int side;       // photos are shrunk so that the longer side is this; 0 means 640
 } face_detect_options;
 guise_status face_detector_open(face_detector **d, const char *path, base_error *e);
 void face_detector_close(face_detector **d);
 // All faces, best score first. *best (NULL is fine) is the best score seen, also of rejected ones.
+// o may be NULL. Finding none is no error.
 guise_status face_detect(face_detector *d, const base_image *m, const face_detect_options *o,
                          face_list *out, float *best, base_error *e);
+// Its parts. Raw outputs of one stride: cls, obj [h*w], bbox [h*w,4], kps [h*w,10]. Cells of at
+// least `least` become faces. Returns false when out of memory; *best rises to the best score.
+typedef struct {
+    int stride, w, h; // of the grid
+    const float *cls, *obj, *bbox, *kps;
+} face_level;
+bool face_decode(face_list *out, face_level l, double least, float *best);
+// Sort by falling score and drop what overlaps a better one by more than this share of the union.
+void face_suppress(face_list *l, double overlap);
 
-// Recognition: an ONNX network from an aligned crop to an identity vector.
+// Recognition: an ONNX network from an aligned crop to an identity vector. Networks of 112 pixels
+// take RGB 0..255 aligned to FACE_ARCFACE, of 128 pixels BGR 0..255 aligned to FACE_REID.
 typedef struct face_recogniser face_recogniser;
 guise_status face_recogniser_open(face_recogniser **r, const char *path, base_error *e);
 void face_recogniser_close(face_recogniser **r);
