@@ -38,7 +38,7 @@ static void roundtrip(const char *name, int quality, int tolerance)
         base_image_free(&m);
         return;
     }
-    CHECK(media_photo_write(&m, path, &(media_photo_options){quality}, &e) == GUISE_OK);
+    CHECK(media_photo_write(&m, path, &(media_photo_options){.quality = quality}, &e) == GUISE_OK);
     CHECK(media_photo_read(&back, path, &e) == GUISE_OK);
     if (e.text[0]) printf("%s: %s\n", name, e.text);
     CHECK_NEAR(worst(&m, &back), 0, tolerance);
@@ -335,7 +335,7 @@ TEST(what_cannot_be_written_is_said)
     CHECK(media_photo_write(&m, test_scratch("a.xyz"), NULL, &e) == GUISE_BAD_ARGUMENT);
     CHECK(strstr(e.text, "a.xyz") != NULL);
     CHECK(media_photo_write(&m, test_scratch("plain"), NULL, NULL) == GUISE_BAD_ARGUMENT);
-    CHECK(media_photo_write(&m, test_scratch("q.jpg"), &(media_photo_options){101}, NULL) ==
+    CHECK(media_photo_write(&m, test_scratch("q.jpg"), &(media_photo_options){.quality = 101}, NULL) ==
           GUISE_BAD_ARGUMENT);
     CHECK(media_photo_write(&m, test_scratch("no/such/dir/a.jpg"), NULL, NULL) == GUISE_IO);
     CHECK(!base_is_file(test_scratch("a.xyz")) && !base_is_file(test_scratch("q.jpg")));

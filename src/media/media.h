@@ -6,7 +6,8 @@
 enum { MEDIA_MAX_SIDE = 16384 }; // of photos, in pixels
 
 typedef struct {
-    int quality; // JPEG, WebP, HEIC, AVIF: 1..100, 0 means 92
+    int quality;     // JPEG, WebP, HEIC, AVIF: 1..100, 0 means 92
+    const char *xmp; // XMP packet to put into the file, or NULL
 } media_photo_options;
 
 // Read JPEG, PNG, WebP, TIFF, HEIC, AVIF: turned upright (EXIF), converted to sRGB (ICC), alpha

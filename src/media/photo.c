@@ -224,35 +224,37 @@ static format format_of(const char *path)
     return NONE;
 }
 
-// Nothing but pixels: no EXIF, and no profile, since untagged pictures are sRGB. Returned bytes are
-// glib's.
+// Nothing but pixels: no EXIF, and no profile, since untagged pictures are sRGB. An XMP packet
+// stays only where metadata is not stripped. Returned bytes are glib's.
 static bool encode(VipsImage *v, format f, int q, void **data, size_t *n)
 {
+    gboolean bare = !vips_image_get_typeof(v, VIPS_META_XMP_NAME);
     switch (f) {
     case JPEG:
-        return !vips_jpegsave_buffer(v, data, n, "Q", q, "optimize_coding", TRUE, "strip", TRUE,
+        return !vips_jpegsave_buffer(v, data, n, "Q", q, "optimize_coding", TRUE, "strip", bare,
                                      NULL);
     case PNG:
-        return !vips_pngsave_buffer(v, data, n, "compression", 6, "strip", TRUE, NULL);
+        return !vips_pngsave_buffer(v, data, n, "compression", 6, "strip", bare, NULL);
     case WEBP:
-        return !vips_webpsave_buffer(v, data, n, "Q", q, "strip", TRUE, NULL);
+        return !vips_webpsave_buffer(v, data, n, "Q", q, "strip", bare, NULL);
     case TIFF:
         return !vips_tiffsave_buffer(v, data, n, "compression", VIPS_FOREIGN_TIFF_COMPRESSION_LZW,
                                      "predictor", VIPS_FOREIGN_TIFF_PREDICTOR_HORIZONTAL, "strip",
-                                     TRUE, NULL);
+                                     bare, NULL);
     case HEIC:
         return !vips_heifsave_buffer(v, data, n, "Q", q, "compression",
-                                     VIPS_FOREIGN_HEIF_COMPRESSION_HEVC, "strip", TRUE, NULL);
+                                     VIPS_FOREIGN_HEIF_COMPRESSION_HEVC, "strip", bare, NULL);
     case AVIF:
         return !vips_heifsave_buffer(v, data, n, "Q", q, "compression",
-                                     VIPS_FOREIGN_HEIF_COMPRESSION_AV1, "strip", TRUE, NULL);
+                                     VIPS_FOREIGN_HEIF_COMPRESSION_AV1, "strip", bare, NULL);
     case NONE:
         break;
     }
     return false;
 }
 
-static bool encode_image(const base_image *m, format f, int q, void **data, size_t *n)
+static bool encode_image(const base_image *m, format f, int q, const char *xmp, void **data,
+                         size_t *n)
 {
     size_t bytes = (size_t)m->w * (size_t)m->h * 3;
     VipsImage *raw = vips_image_new_from_memory(m->rgb, bytes, m->w, m->h, 3, VIPS_FORMAT_UCHAR);
@@ -261,6 +263,7 @@ static bool encode_image(const base_image *m, format f, int q, void **data, size
     bool ok = !vips_copy(raw, &v, "interpretation", VIPS_INTERPRETATION_sRGB, NULL);
     g_object_unref(raw);
     if (!ok) return false;
+    if (xmp) vips_image_set_blob_copy(v, VIPS_META_XMP_NAME, xmp, strlen(xmp));
     ok = encode(v, f, q, data, n);
     g_object_unref(v);
     return ok;
@@ -274,7 +277,7 @@ bool media_photo_writable(const char *path)
     uint8_t grey[16 * 16 * 3] = {0};
     void *data = NULL;
     size_t n = 0;
-    bool ok = encode_image(&(base_image){16, 16, grey}, f, 50, &data, &n);
+    bool ok = encode_image(&(base_image){16, 16, grey}, f, 50, NULL, &data, &n);
     g_free(data);
     vips_error_clear();
     return ok;
@@ -296,7 +299,7 @@ guise_status media_photo_write(const base_image *m, const char *path, const medi
     if (s) return s;
     void *data = NULL;
     size_t n = 0;
-    if (encode_image(m, f, q, &data, &n)) {
+    if (encode_image(m, f, q, o ? o->xmp : NULL, &data, &n)) {
         s = base_write_file(path, data, n, e);
     } else {
         char why[160];

@@ -1,0 +1,33 @@
+// cmd_convert.c -- guise convert: weights of any kind to safetensors.
+#include "cli/cli.h"
+
+typedef struct {
+    bool half;
+} options;
+
+#define AT(field) offsetof(options, field)
+static const base_field table[] = {
+    {"half", 0, BASE_FLAG, AT(half), NULL, "16-bit numbers in place of 32-bit ones"}, {0}};
+
+static int run(const cli_call *c)
+{
+    const options *o = c->options;
+    guise_engine *g = NULL;
+    guise_status s = guise_open(&g, NULL);
+    if (!s) s = guise_convert(g, c->arg[0], c->arg[1], o->half);
+    int code = s ? cli_fail("convert", s, guise_message(g)) : 0;
+    guise_close(&g);
+    return code;
+}
+
+const cli_command cmd_convert = {
+    .name = "convert",
+    .args = "IN OUT.safetensors",
+    .summary = "weights from .pth, .onnx or .safetensors to safetensors",
+    .example = "  guise convert simswap.pth simswap.safetensors --half",
+    .least = 2,
+    .most = 2,
+    .options = table,
+    .size = sizeof(options),
+    .run = run,
+};

@@ -1,0 +1,136 @@
+// cmd_net.c -- guise net: any network by name, on tensors from a file.
+#include "cli/cli.h"
+#include <string.h>
+
+typedef struct {
+    const char *in, *out, *weights, *grad, *json;
+    bool train;
+    int seed, size;
+} options;
+
+#define AT(field) offsetof(options, field)
+static const base_field table[] = {
+    {"weights", 'w', BASE_TEXT, AT(weights), NULL,
+     "safetensors, .pth or ONNX file; default: initial values"},
+    {"in", 'i', BASE_TEXT, AT(in), NULL, "safetensors file with the inputs by name"},
+    {"out", 'o', BASE_TEXT, AT(out), NULL, "safetensors file to write the outputs to"},
+    {"train", 0, BASE_FLAG, AT(train), NULL, "batch statistics; also writes new buffers"},
+    {"grad", 'g', BASE_TEXT, AT(grad), NULL,
+     "output; writes the gradients of sum(output * cotangent), which is among the inputs"},
+    {"seed", 0, BASE_INT, AT(seed), "1", "of the initial values where there are no weights"},
+    {"size", 's', BASE_INT, AT(size), "128", "info: height and width of pictures"},
+    CLI_JSON,
+    {0}};
+
+static int list(const options *o)
+{
+    json_t *all = json_array();
+    guise_net n;
+    for (size_t i = 0; guise_net_at(i, &n); i++) {
+        if (cli_text(o->json)) printf("%-18s %s\n", n.name, n.summary);
+        json_array_append_new(all, json_pack("{s:s,s:s,s:s,s:s}", "name", n.name, "summary",
+                                             n.summary, "inputs", n.inputs, "outputs", n.outputs));
+    }
+    return cli_json("net", o->json, all);
+}
+
+static json_t *numbers(const char *name, const guise_net_report *r)
+{
+    return json_pack("{s:s,s:I,s:I,s:I,s:f,s:I,s:f}", "network", name, "inputs",
+                     (json_int_t)r->inputs, "outputs", (json_int_t)r->outputs, "parameters",
+                     (json_int_t)r->parameters, "macs", r->macs, "bytes", (json_int_t)r->bytes,
+                     "seconds", r->seconds);
+}
+
+static void print_options(const char *name)
+{
+    guise_option f;
+    for (size_t i = 0; guise_net_option(name, i, &f); i++)
+        printf("  --set %s=%s   %s\n", f.name, f.init ? f.init : "", f.help);
+}
+
+static json_t *described(const char *name, const guise_net_report *r)
+{
+    json_t *all = numbers(name, r), *list_of = json_array();
+    guise_option f;
+    for (size_t i = 0; guise_net_option(name, i, &f); i++)
+        json_array_append_new(list_of, json_pack("{s:s,s:s*,s:s}", "name", f.name, "default",
+                                                 f.init, "help", f.help));
+    json_object_set_new(all, "options", list_of);
+    json_object_set_new(all, "ports", json_string(r->shapes));
+    json_object_del(all, "seconds");
+    return all;
+}
+
+static int info(guise_engine *g, const cli_call *c, const options *o, const guise_net_options *n)
+{
+    guise_net_report r = {0};
+    guise_status s = guise_net_describe(g, c->arg[1], n, &r);
+    if (s) return cli_fail("net", s, guise_message(g));
+    char text[32];
+    if (cli_text(o->json)) {
+        printf("%s\n%s", c->arg[1], r.shapes);
+        printf("  %zu parameters, %.3f GMAC at %d pixels, plan %s\n", r.parameters, r.macs / 1e9,
+               o->size, cli_bytes(r.bytes, text));
+        print_options(c->arg[1]);
+    }
+    int code = cli_json("net", o->json, described(c->arg[1], &r));
+    guise_net_report_free(&r);
+    return code;
+}
+
+static int run_net(guise_engine *g, const cli_call *c, const options *o, const guise_net_options *n)
+{
+    if (!o->in || !o->out)
+        return cli_usage("net", "say where inputs are with --in and where to write with --out");
+    guise_net_report r = {0};
+    guise_status s = guise_net_run(g, c->arg[1], o->in, o->out, n, &r);
+    if (s) return cli_fail("net", s, guise_message(g));
+    char text[32];
+    if (cli_text(o->json))
+        printf("%s: %zu tensors written in %.3f s; plan %s\n", o->out, r.outputs, r.seconds,
+               cli_bytes(r.bytes, text));
+    guise_net_report_free(&r);
+    return cli_json("net", o->json, numbers(c->arg[1], &r));
+}
+
+static int run(const cli_call *c)
+{
+    const options *o = c->options;
+    const char *verb = c->arg[0];
+    if (!strcmp(verb, "list"))
+        return c->n > 1 ? cli_usage("net", "list takes no argument") : list(o);
+    if (strcmp(verb, "info") != 0 && strcmp(verb, "run") != 0)
+        return cli_usage("net", "say list, info or run, not '%s'", verb);
+    if (c->n < 2) return cli_usage("net", "say which network; try: guise net list");
+    guise_net_options n = {.weights = o->weights,
+                           .set = c->set,
+                           .n_set = c->n_set,
+                           .train = o->train,
+                           .grad = o->grad,
+                           .seed = (unsigned long long)o->seed,
+                           .size = o->size};
+    guise_engine *g = NULL;
+    guise_status s = guise_open(&g, NULL);
+    int code = s ? cli_fail("net", s, guise_message(g)) : 0;
+    if (!code) code = !strcmp(verb, "info") ? info(g, c, o, &n) : run_net(g, c, o, &n);
+    guise_close(&g);
+    return code;
+}
+
+const cli_command cmd_net = {
+    .name = "net",
+    .args = "list | info NAME | run NAME",
+    .summary = "any network by name on tensors from a file",
+    .notes = "NAME is a network of guise net list, or an .onnx file. Outputs have their names;\n"
+             "gradients are grad.INPUT and grad.PARAMETER, new buffers have the buffers' names.",
+    .example = "  guise net info simswap --size 224\n"
+               "  guise net run simswap --weights g.safetensors --in in.safetensors "
+               "--out out.safetensors",
+    .least = 1,
+    .most = 2,
+    .options = table,
+    .size = sizeof(options),
+    .run = run,
+    .sets = true,
+};

@@ -1,0 +1,135 @@
+// cmd_train.c -- guise train: make a swapper from a folder of photos.
+#include "cli/cli.h"
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+    guise_config config;
+    guise_train_options train;
+    bool list;
+    const char *json;
+} options;
+
+#define AT(field) offsetof(options, field)
+static const base_field table[] = {
+    {"data", 'd', BASE_TEXT, AT(train.data), NULL, "folder of photos, one folder for each person"},
+    {"out", 'o', BASE_TEXT, AT(train.out), NULL, "folder for checkpoints, log, report, generator"},
+    {"resume", 0, BASE_FLAG, AT(train.resume), NULL, "go on with the run in --out"},
+    {"list", 'l', BASE_FLAG, AT(list), NULL, "show recipes, or the options of RECIPE; then end"},
+    {"landmarks", 0, BASE_TEXT, AT(train.landmarks), NULL,
+     "five points of each photo; default: DATA_landmarks5.txt where it is there"},
+    {"measure", 0, BASE_TEXT, AT(train.measure), NULL,
+     "ONNX recogniser that only measures; default: no measuring"},
+    {"licence", 0, BASE_TEXT, AT(train.licence), NULL, "terms of the result, for its card"},
+    {"commit", 0, BASE_TEXT, AT(train.commit), NULL, "version of the program, for the card"},
+    CLI_DETECTOR,
+    CLI_RECOGNISER,
+    CLI_JSON,
+    {0}};
+
+static json_t *option_list(const char *recipe)
+{
+    json_t *list = json_array();
+    guise_option f;
+    for (size_t i = 0; guise_recipe_option(recipe, i, &f); i++)
+        json_array_append_new(
+            list, json_pack("{s:s,s:s*,s:s}", "name", f.name, "default", f.init, "help", f.help));
+    return list;
+}
+
+static int list_options(const char *recipe, const char *json)
+{
+    guise_option f;
+    if (!guise_recipe_option(recipe, 0, &f))
+        return cli_usage("train", "there is no recipe '%s'; try: guise train --list", recipe);
+    for (size_t i = 0; cli_text(json) && guise_recipe_option(recipe, i, &f); i++)
+        printf("  --%-22s %-10s %s\n", f.name, f.init ? f.init : "", f.help);
+    return cli_json("train", json, option_list(recipe));
+}
+
+static int list_recipes(const char *json)
+{
+    json_t *list = json_array();
+    guise_recipe r;
+    for (size_t i = 0; guise_recipe_at(i, &r); i++) {
+        if (cli_text(json)) printf("%-20s %s\n", r.name, r.summary);
+        json_array_append_new(list, json_pack("{s:s,s:s,s:o}", "name", r.name, "summary", r.summary,
+                                              "options", option_list(r.name)));
+    }
+    return cli_json("train", json, list);
+}
+
+static volatile sig_atomic_t stopped; // set by Ctrl-C; a signal handler can reach nothing else
+
+static void stop(int signal_number)
+{
+    stopped = 1;
+    signal(signal_number, SIG_DFL); // the second one ends at once
+}
+
+// One line that is overwritten on a terminal; the log's lines everywhere.
+static bool progress(void *user, const guise_progress *p)
+{
+    bool terminal = *(const bool *)user;
+    if (p->line)
+        printf("%s%s\n", terminal ? "\r\033[K" : "", p->line);
+    else if (terminal && p->photos_per_second > 0 && p->step > 0) {
+        static const char *const bar = "##############################";
+        int n = (int)(30.0 * p->step / (p->steps > 0 ? p->steps : 1));
+        printf("\r[%-30.*s] %d of %d, %.1f photos/s", n, bar, p->step, p->steps,
+               p->photos_per_second);
+    }
+    fflush(stdout);
+    return !stopped;
+}
+
+static int run(const cli_call *c)
+{
+    const options *o = c->options;
+    if (o->list) return c->n ? list_options(c->arg[0], o->json) : list_recipes(o->json);
+    if (!c->n) return cli_usage("train", "say which recipe; try: guise train --list");
+    if (!o->train.data || !o->train.out)
+        return cli_usage("train", "say where photos are with --data and where to write with --out");
+    bool terminal = isatty(STDOUT_FILENO);
+    guise_train_options t = o->train;
+    t.set = c->set;
+    t.n_set = c->n_set;
+    t.progress = progress;
+    t.user = &terminal;
+    guise_engine *g = NULL;
+    guise_status s = guise_open(&g, &o->config);
+    stopped = 0;
+    signal(SIGINT, stop);
+    signal(SIGTERM, stop);
+    if (!s) s = guise_train(g, c->arg[0], &t);
+    if (terminal) printf("\n");
+    int code = s ? cli_fail("train", s, guise_message(g)) : 0;
+    if (!s && stopped)
+        printf("stopped; go on with: guise train %s --data %s --out %s --resume\n", c->arg[0],
+               t.data, t.out);
+    if (!s)
+        code = cli_json(
+            "train", o->json,
+            json_pack("{s:s,s:s,s:b}", "recipe", c->arg[0], "out", t.out, "finished", !stopped));
+    guise_close(&g);
+    return code;
+}
+
+const cli_command cmd_train = {
+    .name = "train",
+    .args = "RECIPE --data DIR --out DIR",
+    .summary = "train a swapper from a folder of photos",
+    .notes = "Options of the recipe are given like others: --steps 1000 --batch 8.\n"
+             "Ctrl-C saves and ends; --resume goes on, to the same bits as without a stop.",
+    .example = "  guise train --list\n"
+               "  guise train simswap-128 --data photos --out run --steps 60000\n"
+               "  guise train simswap-128 --data photos --out run --resume",
+    .least = 0,
+    .most = 1,
+    .options = table,
+    .size = sizeof(options),
+    .run = run,
+    .sets = true,
+    .loose = true,
+};

@@ -1,0 +1,115 @@
+// engine.c -- engines: their configuration, and networks that are loaded when first used.
+#include "engine/engine.h"
+#include <string.h>
+
+static guise_status copy_config(guise_engine *g, const guise_config *c)
+{
+    const char *from[4] = {c->model, c->weights, c->detector, c->recogniser};
+    for (int i = 0; i < 4; i++)
+        if (from[i] && !(g->copies[i] = base_copy_text(from[i]))) return GUISE_NO_MEMORY;
+    g->config = (guise_config){g->copies[0], g->copies[1], g->copies[2], g->copies[3], c->score};
+    return GUISE_OK;
+}
+
+guise_status guise_open(guise_engine **out, const guise_config *c)
+{
+    *out = NULL;
+    guise_engine *g = base_alloc(1, sizeof *g);
+    if (!g) return GUISE_NO_MEMORY;
+    guise_status s = c ? copy_config(g, c) : GUISE_OK;
+    *out = g;
+    if (s) guise_close(out);
+    return s;
+}
+
+void guise_close(guise_engine **out)
+{
+    guise_engine *g = out ? *out : NULL;
+    if (!g) return;
+    generator_close(&g->generator);
+    face_detector_close(&g->detector);
+    face_recogniser_close(&g->recogniser);
+    for (int i = 0; i < 4; i++) base_free(g->copies[i]);
+    base_free(g);
+    *out = NULL;
+}
+
+const char *guise_message(const guise_engine *g)
+{
+    return g && g->error.text[0] ? g->error.text : "out of memory; close other programs";
+}
+
+base_error *engine_begin(guise_engine *g)
+{
+    g->error.text[0] = 0;
+    return &g->error;
+}
+
+guise_status engine_generator(guise_engine *g, generator **out)
+{
+    char *path = NULL;
+    guise_status s = GUISE_OK;
+    if (!g->generator) {
+        const guise_config *c = &g->config;
+        if (c->weights)
+            s = (path = base_copy_text(c->weights)) ? s : base_no_memory(&g->error);
+        else if (c->model)
+            s = find_weights(c->model, &path, &g->error);
+        else
+            s = find_default_generator(&path, &g->error);
+        if (!s) s = generator_open(&g->generator, path, &g->error);
+        base_free(path);
+    }
+    *out = g->generator;
+    return s;
+}
+
+guise_status engine_detector(guise_engine *g, face_detector **out)
+{
+    char *path = NULL;
+    guise_status s = GUISE_OK;
+    if (!g->detector) {
+        const char *set = g->config.detector;
+        if (set)
+            s = (path = base_copy_text(set)) ? s : base_no_memory(&g->error);
+        else
+            s = find_model("yunet_n_dynamic.onnx", &path, &g->error);
+        if (!s) s = face_detector_open(&g->detector, path, &g->error);
+        base_free(path);
+    }
+    *out = g->detector;
+    return s;
+}
+
+// Which file: what the configuration says, else the wanted network, else the generator's, else
+// the one that our recipes train with.
+static guise_status recogniser_path(guise_engine *g, const char *wanted, char **path)
+{
+    if (g->config.recogniser) {
+        *path = base_copy_text(g->config.recogniser);
+        return *path ? GUISE_OK : base_no_memory(&g->error);
+    }
+    char *file = base_format("%s.onnx", wanted ? wanted : "face_reid_0095");
+    if (!file) return base_no_memory(&g->error);
+    guise_status s = find_model(file, path, &g->error);
+    base_free(file);
+    return s;
+}
+
+guise_status engine_recogniser(guise_engine *g, const char *wanted, face_recogniser **out)
+{
+    if (!g->recogniser) {
+        char *path = NULL;
+        guise_status s = recogniser_path(g, wanted, &path);
+        if (!s) s = face_recogniser_open(&g->recogniser, path, &g->error);
+        if (!s) find_stem(path, g->recogniser_name);
+        base_free(path);
+        if (s) return s;
+    }
+    *out = g->recogniser;
+    if (wanted && strcmp(wanted, g->recogniser_name) != 0)
+        return base_fail(&g->error, GUISE_BAD_ARGUMENT,
+                         "the generator takes identities of %s, not of %s; give that recogniser",
+                         wanted, g->recogniser_name);
+    return GUISE_OK;
+}

@@ -1,0 +1,84 @@
+// engine.h -- the inside of an engine: its files, its networks, and what its parts share.
+#ifndef GUISE_ENGINE_H
+#define GUISE_ENGINE_H
+#include "face/face.h"
+#include "guise.h"
+#include "train/networks.h"
+
+// A generator ready to run: built as its weights file says (model/card.h).
+typedef struct {
+    char name[64];     // file name without ending
+    char identity[64]; // network whose vectors it takes
+    int size, length;  // side of its crop; numbers in a vector
+    face_template layout;
+    train_network net;
+    nn_params *params;
+    tg_graph *graph;
+    tg_plan *plan;
+    const tg_node *out;
+    float *crop, *vector; // bound inputs: [3,size,size] RGB 0..1, [length]
+} generator;
+
+guise_status generator_open(generator **out, const char *path, base_error *e);
+void generator_close(generator **g);
+// vector: unit length; result points to [3,size,size] RGB, valid until the next run
+guise_status generator_run(generator *g, const base_image *crop, const float *vector,
+                           const float **result, base_error *e);
+
+struct guise_engine {
+    base_error error;
+    guise_config config; // texts are copies
+    char *copies[4];
+    generator *generator; // NULL until used, as the next two
+    face_detector *detector;
+    face_recogniser *recogniser;
+    char recogniser_name[64];
+};
+
+base_error *engine_begin(guise_engine *g); // forgets the last error
+guise_status engine_generator(guise_engine *g, generator **out);
+guise_status engine_detector(guise_engine *g, face_detector **out);
+// wanted: name of the network, or NULL for the engine's own choice
+guise_status engine_recogniser(guise_engine *g, const char *wanted, face_recogniser **out);
+
+// Paths. Directories are tried in order; the first that has the file wins. Returned to you.
+//   weights  $GUISE_WEIGHTS, ../weights, ../../weights, ../share/guise/weights of the program,
+//            weights
+//   models   $GUISE_MODELS, ~/.local/share/guise/models, models, ../shared/models
+guise_status find_weights(const char *name, char **path, base_error *e); // GUISE_IO: nowhere
+guise_status find_model(const char *file, char **path, base_error *e);
+char *find_optional(const char *file, bool weights); // NULL: nowhere
+bool find_weights_dirs(base_names *dirs);            // all of them that exist
+guise_status find_default_generator(char **path, base_error *e);
+char *find_stem(const char *path, char name[64]); // "a/b.onnx" -> "b"
+
+// Networks that are known by their bytes.
+typedef struct {
+    const char *file, *use, *licence, *sha256;
+} known_model;
+extern const known_model known_models[]; // ended by {0}
+
+// "img [n,3,h,w] in 0..1; id [n,512] unit": names and shapes of a model_net's inputs.
+typedef struct {
+    char name[64];
+    tg_shape shape; // with n, h, w filled in; rank 0: not understood
+} port_text;
+enum { PORTS_MAX = 16 };
+// h, w become size, n becomes 1, other words the option of that name. Returns how many.
+int ports_read(const model_net *net, const void *options, int size, port_text out[PORTS_MAX]);
+
+// A list of "a=1" into memory of net's struct.
+guise_status options_fill(const model_net *net, void *options, const char *const set[], size_t n,
+                          base_error *e);
+// Every entry of p from t, which may hold more. Errors: GUISE_BAD_FILE, naming path and tensor.
+guise_status load_all(nn_params *p, const base_tensors *t, const char *path, base_error *e);
+
+static inline base_image image_of(const guise_image *m) { return (base_image){m->w, m->h, m->rgb}; }
+static inline guise_image image_give(base_image m) { return (guise_image){m.w, m.h, m.rgb}; }
+void face_points(const guise_face *f, face_point out[FACE_POINTS]);
+guise_status template_by_name(const char *name, face_template *t, base_error *e);
+// A square picture in size x size pixels; new.
+guise_status resize_square(const base_image *from, int size, const char *what, base_image *to,
+                           base_error *e);
+
+#endif

@@ -1,0 +1,135 @@
+// find.c -- where weights and other networks lie on this machine.
+#include "engine/engine.h"
+#include "model/card.h"
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// Add "base/tail" where it is a directory.
+static bool add_dir(base_names *dirs, const char *base, const char *tail)
+{
+    char *path = base_format("%s%s%s", base, *tail ? "/" : "", tail);
+    bool ok = path != NULL;
+    if (path && base_is_dir(path)) ok = base_names_add(dirs, path);
+    base_free(path);
+    return ok;
+}
+
+// Directory of the running program; "." where that cannot be known.
+static void program_dir(char dir[PATH_MAX])
+{
+    ssize_t n = readlink("/proc/self/exe", dir, PATH_MAX - 1);
+    dir[n > 0 ? n : 0] = 0;
+    char *slash = strrchr(dir, '/');
+    if (slash)
+        *slash = 0;
+    else
+        snprintf(dir, PATH_MAX, ".");
+}
+
+bool find_weights_dirs(base_names *dirs)
+{
+    char dir[PATH_MAX];
+    program_dir(dir);
+    const char *set = getenv("GUISE_WEIGHTS");
+    return (!set || !*set || add_dir(dirs, set, "")) && add_dir(dirs, dir, "../weights") &&
+           add_dir(dirs, dir, "../../weights") && add_dir(dirs, dir, "../share/guise/weights") &&
+           add_dir(dirs, "weights", "");
+}
+
+static bool model_dirs(base_names *dirs)
+{
+    const char *set = getenv("GUISE_MODELS"), *home = getenv("HOME");
+    return (!set || !*set || add_dir(dirs, set, "")) &&
+           (!home || !*home || add_dir(dirs, home, ".local/share/guise/models")) &&
+           add_dir(dirs, "models", "") && add_dir(dirs, "../shared/models", "");
+}
+
+char *find_optional(const char *file, bool weights)
+{
+    base_names dirs = {0};
+    char *found = NULL;
+    bool ok = weights ? find_weights_dirs(&dirs) : model_dirs(&dirs);
+    for (size_t i = 0; ok && !found && i < dirs.n; i++) {
+        char *path = base_format("%s/%s", dirs.name[i], file);
+        if (path && base_is_file(path))
+            found = path;
+        else
+            base_free(path);
+    }
+    base_names_free(&dirs);
+    return found;
+}
+
+guise_status find_model(const char *file, char **path, base_error *e)
+{
+    *path = find_optional(file, false);
+    if (*path) return GUISE_OK;
+    return base_fail(e, GUISE_IO,
+                     "%s is not on this machine; put it into ~/.local/share/guise/models, or name "
+                     "its folder in GUISE_MODELS",
+                     file);
+}
+
+guise_status find_weights(const char *name, char **path, base_error *e)
+{
+    char *file = base_format("%s.safetensors", name);
+    if (!file) return base_no_memory(e);
+    *path = find_optional(file, true);
+    base_free(file);
+    if (*path) return GUISE_OK;
+    return base_fail(e, GUISE_IO, "there is no generator '%s'; see guise models", name);
+}
+
+// Is this file a generator? By its card; unreadable files are not, and no error here.
+static bool is_generator(const char *path)
+{
+    base_tensors t = {0};
+    bool yes = !weights_safetensors_read(&t, path, NULL) && base_tensors_meta(&t, CARD_NETWORK) &&
+               base_tensors_meta(&t, CARD_IDENTITY);
+    base_tensors_free(&t);
+    return yes;
+}
+
+static char *first_generator(const char *dir)
+{
+    base_names files = {0};
+    char *found = NULL;
+    if (base_names_read(&files, dir, NULL)) return NULL;
+    for (size_t i = 0; !found && i < files.n; i++) {
+        const char *dot = strrchr(files.name[i], '.');
+        if (!dot || strcmp(dot, ".safetensors") != 0) continue;
+        char *path = base_format("%s/%s", dir, files.name[i]);
+        if (path && is_generator(path))
+            found = path;
+        else
+            base_free(path);
+    }
+    base_names_free(&files);
+    return found;
+}
+
+guise_status find_default_generator(char **path, base_error *e)
+{
+    base_names dirs = {0};
+    bool ok = find_weights_dirs(&dirs);
+    *path = NULL;
+    for (size_t i = 0; ok && !*path && i < dirs.n; i++) *path = first_generator(dirs.name[i]);
+    base_names_free(&dirs);
+    if (*path) return GUISE_OK;
+    return base_fail(e, GUISE_IO,
+                     "no generator was found; name one with --weights, or its folder in "
+                     "GUISE_WEIGHTS");
+}
+
+char *find_stem(const char *path, char name[64])
+{
+    const char *slash = strrchr(path, '/'), *start = slash ? slash + 1 : path;
+    const char *dot = strrchr(start, '.');
+    size_t n = dot && dot > start ? (size_t)(dot - start) : strlen(start);
+    if (n > 63) n = 63;
+    memcpy(name, start, n);
+    name[n] = 0;
+    return name;
+}

@@ -1,0 +1,98 @@
+// generator.c -- a swap generator: built as the card in its weights file says, then run.
+#include "engine/engine.h"
+#include "model/card.h"
+#include <stdlib.h>
+#include <string.h>
+
+// A whole number out of the card.
+static guise_status card_number(const base_tensors *t, const char *path, const char *key, int least,
+                                int most, int *out, base_error *e)
+{
+    const char *text = base_tensors_meta(t, key);
+    char *end = NULL;
+    long v = text ? strtol(text, &end, 10) : 0;
+    if (!text || end == text || *end || v < least || v > most)
+        return base_fail(e, GUISE_BAD_FILE, "%s: its card says no usable %s (%d to %d)", path, key,
+                         least, most);
+    *out = (int)v;
+    return GUISE_OK;
+}
+
+static guise_status read_card(generator *g, const base_tensors *t, const char *path, base_error *e)
+{
+    const char *network = base_tensors_meta(t, CARD_NETWORK);
+    const char *layout = base_tensors_meta(t, CARD_TEMPLATE);
+    const char *identity = base_tensors_meta(t, CARD_IDENTITY);
+    if (!network || !layout || !identity)
+        return base_fail(e, GUISE_BAD_FILE,
+                         "%s: is no generator of ours: its metadata lacks %s, %s or %s", path,
+                         CARD_NETWORK, CARD_TEMPLATE, CARD_IDENTITY);
+    find_stem(path, g->name);
+    snprintf(g->identity, sizeof g->identity, "%s", identity);
+    base_error why = {{0}};
+    guise_status s = template_by_name(layout, &g->layout, &why);
+    if (!s) s = train_network_open(&g->net, network, base_tensors_meta(t, CARD_OPTIONS), &why);
+    if (s) return base_fail(e, s == GUISE_NO_MEMORY ? s : GUISE_BAD_FILE, "%s: %s", path, why.text);
+    s = card_number(t, path, CARD_SIZE, 16, 2048, &g->size, e);
+    return s ? s : card_number(t, path, CARD_LENGTH, 1, 65536, &g->length, e);
+}
+
+static guise_status build(generator *g, const base_tensors *t, const char *path, base_error *e)
+{
+    guise_status s = nn_params_open(&g->params, e);
+    size_t pixels = 3 * (size_t)g->size * (size_t)g->size;
+    g->graph = tg_new();
+    g->crop = base_alloc(pixels, sizeof *g->crop);
+    g->vector = base_alloc((size_t)g->length, sizeof *g->vector);
+    if (!s && !(g->graph && g->crop && g->vector)) s = base_no_memory(e);
+    if (s) return s;
+    tg_node *img = tg_input(g->graph, TG_SHAPE(1, 3, g->size, g->size), "img");
+    tg_node *id = tg_input(g->graph, TG_SHAPE(1, g->length), "id");
+    tg_node *out = train_generate(&g->net, nn_root(g->params, g->graph, false), img, id);
+    g->out = out;
+    if (tg_error(g->graph)) return base_fail(e, GUISE_BAD_FILE, "%s: %s", path, tg_error(g->graph));
+    s = nn_settle(g->params, 1, e);
+    if (!s) s = load_all(g->params, t, path, e);
+    if (!s) s = tg_plan_open(&g->plan, g->graph, &out, 1, NULL, e);
+    if (!s) s = nn_bind(g->params, g->graph, g->plan, e);
+    if (!s) s = tg_plan_bind(g->plan, img, g->crop, e);
+    return s ? s : tg_plan_bind(g->plan, id, g->vector, e);
+}
+
+guise_status generator_open(generator **out, const char *path, base_error *e)
+{
+    *out = NULL;
+    base_tensors t = {0};
+    generator *g = base_alloc(1, sizeof *g);
+    guise_status s = g ? weights_read(&t, path, e) : base_no_memory(e);
+    if (!s) s = read_card(g, &t, path, e);
+    if (!s) s = build(g, &t, path, e);
+    base_tensors_free(&t);
+    *out = g;
+    if (s) generator_close(out);
+    return s;
+}
+
+void generator_close(generator **out)
+{
+    generator *g = *out;
+    if (!g) return;
+    tg_plan_close(&g->plan);
+    tg_free(g->graph);
+    nn_params_close(&g->params);
+    train_network_close(&g->net);
+    base_free(g->crop);
+    base_free(g->vector);
+    base_free(g);
+    *out = NULL;
+}
+
+guise_status generator_run(generator *g, const base_image *crop, const float *vector,
+                           const float **result, base_error *e)
+{
+    base_image_to_planes(crop, false, 1.0f / 255, 0, g->crop);
+    memcpy(g->vector, vector, (size_t)g->length * sizeof *vector);
+    guise_status s = tg_plan_run(g->plan, e);
+    *result = s ? NULL : tg_plan_value(g->plan, g->out);
+    return s;
+}

@@ -1,0 +1,103 @@
+// swap.c -- one swap: crop, generate, mask, paste. The crop's template is the generator's.
+#include "engine/engine.h"
+#include <math.h>
+#include <string.h>
+
+static guise_status check_identity(guise_engine *g, const generator *n, const guise_identity *id)
+{
+    if (id->n == (size_t)n->length && !strcmp(id->network, n->identity)) return GUISE_OK;
+    return base_fail(&g->error, GUISE_BAD_ARGUMENT,
+                     "%s takes identities of %s (%d numbers), not of %s (%zu numbers)", n->name,
+                     n->identity, n->length, id->network, id->n);
+}
+
+guise_status guise_swap_crop(guise_engine *g, const guise_image *crop, const guise_identity *id,
+                             guise_image *out)
+{
+    *out = (guise_image){0};
+    base_error *e = engine_begin(g);
+    generator *n = NULL;
+    base_image from = image_of(crop), small = {0}, made = {0};
+    const float *planes = NULL;
+    guise_status s = engine_generator(g, &n);
+    if (!s) s = check_identity(g, n, id);
+    if (!s) s = resize_square(&from, n->size, "the target", &small, e);
+    if (!s) s = generator_run(n, &small, id->at, &planes, e);
+    if (!s) s = base_image_new(&made, n->size, n->size, e);
+    if (!s) base_image_from_planes(&made, planes, false, 255, 0);
+    base_image_free(&small);
+    *out = image_give(made);
+    return s;
+}
+
+// What one face needs besides the frame: planes [3,size,size] and a mask [size,size].
+typedef struct {
+    float *swapped, *target, *mask;
+} buffers;
+
+static guise_status buffers_open(buffers *b, int size, base_error *e)
+{
+    size_t n = (size_t)size * (size_t)size;
+    b->swapped = base_alloc(3 * n, sizeof(float));
+    b->target = base_alloc(3 * n, sizeof(float));
+    b->mask = base_alloc(n, sizeof(float));
+    return b->swapped && b->target && b->mask ? GUISE_OK : base_no_memory(e);
+}
+
+static void buffers_close(buffers *b)
+{
+    base_free(b->swapped);
+    base_free(b->target);
+    base_free(b->mask);
+}
+
+// Looks and paste-back of what the generator made.
+static guise_status finish(base_image *frame, face_transform t, const face_point point[FACE_POINTS],
+                           int size, buffers *b, const guise_swap_options *o, base_error *e)
+{
+    bool box = o && o->mask && !strcmp(o->mask, "box");
+    face_point at[FACE_POINTS];
+    for (int i = 0; i < FACE_POINTS; i++) at[i] = face_apply(t, point[i]);
+    face_oval_mask(at, size, 0, b->mask); // where looks are compared, whatever is pasted
+    if (o && o->colour) face_match_colour(b->swapped, b->target, b->mask, size, 1);
+    guise_status s = GUISE_OK;
+    if (o && o->sharpen) s = face_match_sharpness(b->swapped, b->target, b->mask, size, 0, NULL, e);
+    // SimSwap's box mask loses 40 pixels of the frame to erosion and blurs over 41, for crops of
+    // about 224 there (spec 6.5): the same share of the crop for faces of any size.
+    double side = size / fmax(face_scale(t), 1e-6);
+    int soft = (int)fmin(fmax(side * 40 / 224, 1), 400);
+    face_patch p = {.size = size, .planes = b->swapped, .mask = box ? NULL : b->mask};
+    p.erode = box ? soft : -1;
+    p.blur = box ? soft | 1 : -1;
+    return s ? s : face_paste(frame, t, &p, e);
+}
+
+guise_status guise_swap_face(guise_engine *g, guise_image *m, const guise_face *f,
+                             const guise_identity *id, const guise_swap_options *o)
+{
+    base_error *e = engine_begin(g);
+    if (o && o->mask && strcmp(o->mask, "oval") != 0 && strcmp(o->mask, "box") != 0)
+        return base_fail(e, GUISE_BAD_ARGUMENT, "there is no mask '%s'; there are: oval, box",
+                         o->mask);
+    generator *n = NULL;
+    face_transform t;
+    face_point point[FACE_POINTS];
+    base_image frame = image_of(m), crop = {0};
+    buffers b = {0};
+    const float *made = NULL;
+    face_points(f, point);
+    guise_status s = engine_generator(g, &n);
+    if (!s) s = check_identity(g, n, id);
+    if (!s) s = face_align(&t, point, n->layout, n->size, NULL, e);
+    if (!s) s = face_crop_smooth(&crop, &frame, t, n->size, e);
+    if (!s) s = buffers_open(&b, n->size, e);
+    if (!s) s = generator_run(n, &crop, id->at, &made, e);
+    if (!s) {
+        memcpy(b.swapped, made, 3 * (size_t)n->size * (size_t)n->size * sizeof *made);
+        base_image_to_planes(&crop, false, 1.0f / 255, 0, b.target);
+        s = finish(&frame, t, point, n->size, &b, o, e);
+    }
+    buffers_close(&b);
+    base_image_free(&crop);
+    return s;
+}

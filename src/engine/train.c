@@ -1,0 +1,135 @@
+// train.c -- training and measuring: the public functions over train.
+#include "train/train.h"
+#include "engine/engine.h"
+#include <string.h>
+
+bool guise_recipe_at(size_t i, guise_recipe *r)
+{
+    const train_recipe *t = train_recipes;
+    for (; t->name && i > 0; i--) t++;
+    *r = (guise_recipe){t->name, t->summary};
+    return t->name != NULL;
+}
+
+// What a recipe sets in place of a field's own default.
+static const char *recipe_value(const train_recipe *r, const char *name)
+{
+    size_t n = strlen(name);
+    const char *value = NULL;
+    for (int i = 0; i < TRAIN_SETS && r->set[i]; i++)
+        if (!strncmp(r->set[i], name, n) && r->set[i][n] == '=') value = r->set[i] + n + 1;
+    return value;
+}
+
+bool guise_recipe_option(const char *recipe, size_t i, guise_option *o)
+{
+    const train_recipe *r = train_recipe_find(recipe);
+    for (const base_field *f = r ? train_fields : NULL; f && f->name; f++)
+        if (i-- == 0) {
+            const char *value = recipe_value(r, f->name);
+            *o = (guise_option){f->name, value ? value : f->init, f->help};
+            return true;
+        }
+    return false;
+}
+
+static bool pass_on(void *user, const train_progress *p)
+{
+    const guise_train_options *o = user;
+    guise_progress q = {p->step, p->steps, p->seconds, p->photos_per_second, p->line};
+    return !o->progress || o->progress(o->user, &q);
+}
+
+// The recogniser's file: as configured, else the one that our recipes train with.
+static guise_status identity_file(guise_engine *g, char **path)
+{
+    if (!g->config.recogniser) return find_model("face_reid_0095.onnx", path, &g->error);
+    *path = base_copy_text(g->config.recogniser);
+    return *path ? GUISE_OK : base_no_memory(&g->error);
+}
+
+// The detector is needed only where there are no landmarks: it may be absent.
+static char *detector_file(const guise_engine *g)
+{
+    if (g->config.detector) return base_copy_text(g->config.detector);
+    return find_optional("yunet_n_dynamic.onnx", false);
+}
+
+guise_status guise_train(guise_engine *g, const char *recipe, const guise_train_options *o)
+{
+    base_error *e = engine_begin(g);
+    if (!o || !o->data || !o->out)
+        return base_fail(e, GUISE_BAD_ARGUMENT, "training needs data and out, two directories");
+    if (!train_recipe_find(recipe))
+        return base_fail(e, GUISE_BAD_ARGUMENT, "there is no recipe '%s'; see guise train --list",
+                         recipe);
+    char *identity = NULL, *detector = NULL;
+    guise_train_options copy = *o;
+    guise_status s = identity_file(g, &identity);
+    if (!s) {
+        detector = detector_file(g);
+        train_config c = {.recipe = recipe,
+                          .set = o->set,
+                          .n_set = o->n_set,
+                          .data = o->data,
+                          .out = o->out,
+                          .identity = identity,
+                          .landmarks = o->landmarks,
+                          .detector = detector,
+                          .measure = o->measure,
+                          .licence = o->licence,
+                          .commit = o->commit,
+                          .resume = o->resume,
+                          .save_seconds = 600,
+                          .progress = pass_on,
+                          .user = &copy};
+        s = train_start(&c, e);
+    }
+    base_free(identity);
+    base_free(detector);
+    return s;
+}
+
+// File of the engine's generator, without loading it.
+static guise_status generator_file(guise_engine *g, char **path)
+{
+    if (g->config.weights) {
+        *path = base_copy_text(g->config.weights);
+        return *path ? GUISE_OK : base_no_memory(&g->error);
+    }
+    if (g->config.model) return find_weights(g->config.model, path, &g->error);
+    return find_default_generator(path, &g->error);
+}
+
+guise_status guise_measure(guise_engine *g, const guise_train_options *o, int pairs,
+                           const char *sheet, guise_measurement *m)
+{
+    base_error *e = engine_begin(g);
+    *m = (guise_measurement){0};
+    if (!o || !o->data || !o->measure)
+        return base_fail(e, GUISE_BAD_ARGUMENT, "measuring needs data and a measuring recogniser");
+    if (pairs < 0 || pairs > 100000)
+        return base_fail(e, GUISE_BAD_ARGUMENT, "pairs lies in 1..100000, not at %d", pairs);
+    char *identity = NULL, *weights = NULL, *detector = detector_file(g);
+    train_measurement t = {0};
+    guise_status s = identity_file(g, &identity);
+    if (!s) s = generator_file(g, &weights);
+    if (!s) {
+        train_measure_config c = {.generator = weights,
+                                  .data = o->data,
+                                  .landmarks = o->landmarks,
+                                  .detector = detector,
+                                  .identity = identity,
+                                  .measure = o->measure,
+                                  .sheet = sheet,
+                                  .pairs = pairs};
+        s = train_measure(&t, &c, e);
+    }
+    if (!s)
+        *m = (guise_measurement){t.pairs, t.to_source, t.to_target, t.closer,
+                                 t.top1,  t.self_l1,   t.sharpness};
+    base_free(identity);
+    base_free(weights);
+    base_free(detector);
+    return s;
+}
