@@ -119,55 +119,89 @@ guise_status plan_program_make(tg_plan *p, const tg_node *root, plan_step *s, ba
     return GUISE_OK;
 }
 
-// out[0..n) = what w spreads from x over elements from..from+n
-static void fill(const tg_walk *w, const float *x, int64_t from, int64_t n, float *out)
+// Rows (last dim of a walk) that read from, or add to, the same place follow each other where the
+// dim before repeats. Elements from `at` to the end of such a run, and its offset.
+static int64_t run_of(const tg_walk *w, int64_t at, int64_t *offset)
 {
-    int64_t m = w->n[w->rank - 1], row = from / m, col = from % m;
-    while (n > 0) {
-        int64_t k = m - col < n ? m - col : n;
-        const float *r = x + tg_walk_row(w, row);
-        if (w->step[w->rank - 1])
-            memcpy(out, r + col, sizeof *out * (size_t)k);
-        else
-            for (int64_t i = 0; i < k; i++) out[i] = *r;
-        out += k;
-        n -= k;
-        col = 0;
-        row++;
+    int64_t m = w->n[w->rank - 1], run = m;
+    if (w->rank > 1 && !w->step[w->rank - 2]) run *= w->n[w->rank - 2];
+    *offset = tg_walk_row(w, at / m);
+    return run - at % run;
+}
+
+// out[0..n) = x repeated with period m, beginning at phase
+static void repeat_row(const float *x, int64_t m, int64_t phase, int64_t n, float *out)
+{
+    int64_t k = m < n ? m : n;
+    for (int64_t i = 0; i < k; i++) out[i] = x[phase + i < m ? phase + i : phase + i - m];
+    for (int64_t have = k; have < n; have += k) { // the copy itself repeats
+        k = have < n - have ? have : n - have;
+        memcpy(out + have, out, sizeof *out * (size_t)k);
     }
 }
 
-BASE_SIMD static void add_row(double *sum, const float *x, int64_t n)
+// out[0..n) = what w spreads from x over elements from..from+n
+static void fill(const tg_walk *w, const float *x, int64_t from, int64_t n, float *out)
 {
+    int64_t m = w->n[w->rank - 1];
+    while (n > 0) {
+        int64_t at, run = run_of(w, from, &at), k = run < n ? run : n;
+        if (w->step[w->rank - 1])
+            repeat_row(x + at, m, from % m, k, out);
+        else
+            for (int64_t i = 0; i < k; i++) out[i] = x[at];
+        out += k;
+        from += k;
+        n -= k;
+    }
+}
+
+// sum[j] += all rows of x, of m elements each; few rows, so adding in float first loses nothing
+BASE_SIMD static void add_rows(double *sum, const float *x, int64_t m, int64_t rows)
+{
+    for (int64_t j0 = 0; j0 < m; j0 += 64) {
+        float part[64] = {0};
+        int64_t k = m - j0 < 64 ? m - j0 : 64;
+        for (int64_t i = 0; i < rows; i++) {
 #pragma omp simd
-    for (int64_t i = 0; i < n; i++) sum[i] += (double)x[i];
+            for (int64_t j = 0; j < k; j++) part[j] += x[i * m + j0 + j];
+        }
+#pragma omp simd
+        for (int64_t j = 0; j < k; j++) sum[j0 + j] += (double)part[j];
+    }
 }
 
 BASE_SIMD static double row_total(const float *x, int64_t n)
 {
-    double part[8] = {0}, total = 0; // a fixed order of adding, so the same bits everywhere
+    double part[16] = {0}, total = 0; // a fixed order of adding, so the same bits everywhere
     int64_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        for (int k = 0; k < 8; k++) part[k] += (double)x[i + k];
+    for (; i + 16 <= n; i += 16) {
+#pragma omp simd
+        for (int k = 0; k < 16; k++) part[k] += (double)x[i + k];
+    }
     for (; i < n; i++) total += (double)x[i];
-    for (int k = 0; k < 8; k++) total += part[k];
+    for (int k = 0; k < 16; k++) total += part[k];
     return total;
 }
 
 static void accumulate(const tg_walk *w, const float *x, int64_t from, int64_t n, double *sum)
 {
-    int64_t m = w->n[w->rank - 1], row = from / m, col = from % m;
-    bool one = w->rank == 1 || (w->rank == 2 && !w->step[0]); // every row goes to the same place
+    int64_t m = w->n[w->rank - 1];
+    bool rows = w->step[w->rank - 1] != 0;
     while (n > 0) {
-        int64_t k = m - col < n ? m - col : n, at = one ? 0 : tg_walk_row(w, row);
-        if (w->step[w->rank - 1])
-            add_row(sum + at + col, x, k);
-        else
+        int64_t at, run = run_of(w, from, &at), k = run < n ? run : n, phase = from % m;
+        if (!rows) {
             sum[at] += row_total(x, k);
+        } else if (phase || k < m) { // up to the end of a row begun earlier
+            k = m - phase < k ? m - phase : k;
+            add_rows(sum + at + phase, x, k, 1);
+        } else {
+            k = k / m * m;
+            add_rows(sum + at, x, m, k / m);
+        }
         x += k;
+        from += k;
         n -= k;
-        col = 0;
-        row++;
     }
 }
 

@@ -49,4 +49,4 @@ tg_node *tg_reshape(tg_node *x, tg_shape to)
 }
 
 TG_OP(reshape, "the elements of x in row-major order under another shape", .shape = shape,
-      .vjp = vjp, .ref = ref, .cpu = cpu, .flags = TG_LINEAR, .sample = sample);
+      .vjp = vjp, .ref = ref, .cpu = cpu, .flags = TG_LINEAR | TG_ALIAS, .sample = sample);
