@@ -19,7 +19,7 @@ typedef struct {
     void (*build)(nn m, const void *options, model_ports *io);
 } model_net;
 
-extern const model_net *const model_nets[]; // ended by NULL
+extern const model_net *const model_nets[];    // ended by NULL
 const model_net *model_find(const char *name); // NULL: unknown
 
 // What a build is given: shape for each named input. The caller owns everything.
@@ -33,5 +33,63 @@ tg_node *model_ports_output(const model_ports *io, size_t i, const char **name);
 // For build functions: the leaf for an input (a missing one is the graph's error), an output.
 tg_node *model_in(model_ports *io, nn m, const char *name);
 void model_out(model_ports *io, const char *name, tg_node *x);
+
+// The networks. Parameters are named as in the released files. Numbers that are 0 mean the
+// released ones, and base_fields_init with the table's `options` gives those too. io takes the
+// stages of a network as further outputs where `stages` is set; NULL is fine.
+
+typedef struct {
+    const char *variant; // "a" (NULL too), "b", "c"
+    int width;           // channels after the first convolution
+    int depth;           // downsamplings, each doubling the channels up to max_width
+    int blocks;          // identity blocks
+    int latent;          // length of id
+    int max_width;
+    bool deep; // variant c with one level more
+    bool stages;
+} model_simswap_options;
+// img [n,3,h,w], h and w multiples of 2^depth; id [n,latent] unit rows -> [n,3,h,w].
+// a, b: RGB 0..1 in and out. c: normalised by ImageNet's mean and deviation, in and out.
+tg_node *model_simswap(nn m, tg_node *img, tg_node *id, const model_simswap_options *o,
+                       model_ports *io);
+
+typedef struct {
+    int layers; // 18, 50 or 101
+    bool no_se; // without squeeze-and-excitation
+    bool stages;
+} model_arcface_options;
+// img [n,3,112,112] RGB, ImageNet-normalised -> [n,512], not normalised (nn_unit makes it so)
+tg_node *model_arcface(nn m, tg_node *img, const model_arcface_options *o, model_ports *io);
+
+enum { MODEL_PATCHGAN_OUT = 6 };
+typedef struct {
+    const char *family; // "simswap" (NULL too)
+    int width;          // channels after the first convolution
+} model_patchgan_options;
+// img [n,3,h,w] -> what each of the six layers gives; the last is the map of logits
+void model_patchgan(nn m, tg_node *img, const model_patchgan_options *o,
+                    tg_node *out[MODEL_PATCHGAN_OUT]);
+tg_node *model_patchgan_half(tg_node *img); // the image for the second discriminator
+
+enum { MODEL_PROJECTED_PARTS = 4 };
+typedef struct {
+    bool backbone_eval; // running statistics in the frozen backbone, also in training
+    bool stages;
+} model_projected_options;
+// img [n,3,h,w], ImageNet-normalised, h and w at least 128. All but the mini-discriminators,
+// entries below "discriminator.", is frozen.
+// part: features of the backbone at 1/4, 1/8, 1/16, 1/32 of the size: [n,24|40|112|320,..]
+void model_projected_features(nn m, tg_node *img, const model_projected_options *o,
+                              tg_node *part[MODEL_PROJECTED_PARTS]);
+// -> logits [n,k], the four mini-discriminators' one after the other
+tg_node *model_projected_logits(nn m, tg_node *const part[MODEL_PROJECTED_PARTS],
+                                const model_projected_options *o, model_ports *io);
+
+enum { MODEL_PARSING_CLASSES = 19 };
+typedef struct {
+    bool stages;
+} model_parsing_options;
+// img [n,3,h,w], ImageNet-normalised -> scores [n,19,h,w]
+tg_node *model_parsing(nn m, tg_node *img, const model_parsing_options *o, model_ports *io);
 
 #endif

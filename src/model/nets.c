@@ -1,0 +1,15 @@
+// nets.c -- the table of networks.
+#include "model/nets.h"
+#include <string.h>
+
+const model_net *const model_nets[] = {
+    &model_net_simswap,   &model_net_arcface, &model_net_patchgan,
+    &model_net_projected, &model_net_parsing, NULL,
+};
+
+const model_net *model_find(const char *name)
+{
+    for (const model_net *const *n = model_nets; *n; n++)
+        if (!strcmp((*n)->name, name)) return *n;
+    return NULL;
+}

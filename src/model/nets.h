@@ -1,0 +1,15 @@
+// nets.h -- the entries of the table in nets.c; each stands at the end of its family's file.
+#ifndef GUISE_MODEL_NETS_H
+#define GUISE_MODEL_NETS_H
+#include "model/model.h"
+
+extern const model_net model_net_simswap;
+extern const model_net model_net_arcface;
+extern const model_net model_net_patchgan;
+extern const model_net model_net_projected;
+extern const model_net model_net_parsing;
+
+// x as a further output, where io and on are set. Returns x.
+tg_node *model_stage(model_ports *io, bool on, const char *name, tg_node *x);
+
+#endif
