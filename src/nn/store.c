@@ -153,6 +153,14 @@ size_t nn_updates(nn_params *p, tg_graph *g, const nn_update **list)
     return s ? s->n_updates : 0;
 }
 
+// Each gradient is bound to memory of its own, so equal ones and leaves get a copy.
+static tg_node *own(tg_node *const d[], size_t n, tg_node *x, tg_node *const leaf[])
+{
+    bool taken = false;
+    for (size_t i = 0; i < n; i++) taken |= d[i] == x || leaf[i] == x;
+    return x && taken ? own(d, n, tg_detach(x), leaf) : x;
+}
+
 void nn_grad_with(nn_params *p, tg_node *y, tg_node *cot, tg_node *grad[])
 {
     for (size_t i = 0; i < p->n; i++) grad[i] = NULL;
@@ -168,6 +176,7 @@ void nn_grad_with(nn_params *p, tg_node *y, tg_node *cot, tg_node *grad[])
         if (s->slot[i].leaf && e->kind == NN_WEIGHT && !e->frozen) leaf[n++] = s->slot[i].leaf;
     }
     if (n) tg_grad(y, cot, leaf, (int)n, d);
+    for (size_t i = 0; i < n; i++) d[i] = own(d, i, d[i], leaf);
     for (size_t i = p->n, k = n; i-- > 0;)
         if (k && i < s->n_slots && s->slot[i].leaf == leaf[k - 1]) grad[i] = d[--k];
 done:
