@@ -154,11 +154,11 @@ size_t nn_updates(nn_params *p, tg_graph *g, const nn_update **list)
 }
 
 // Each gradient is bound to memory of its own, so equal ones and leaves get a copy.
-static tg_node *own(tg_node *const d[], size_t n, tg_node *x, tg_node *const leaf[])
+static tg_node *own(tg_node *const d[], size_t n, tg_node *x)
 {
-    bool taken = false;
-    for (size_t i = 0; i < n; i++) taken |= d[i] == x || leaf[i] == x;
-    return x && taken ? own(d, n, tg_detach(x), leaf) : x;
+    bool taken = x && tg_name(x)[0]; // a leaf
+    for (size_t i = 0; i < n; i++) taken |= d[i] == x;
+    return x && taken ? own(d, n, tg_detach(x)) : x;
 }
 
 void nn_grad_with(nn_params *p, tg_node *y, tg_node *cot, tg_node *grad[])
@@ -176,7 +176,7 @@ void nn_grad_with(nn_params *p, tg_node *y, tg_node *cot, tg_node *grad[])
         if (s->slot[i].leaf && e->kind == NN_WEIGHT && !e->frozen) leaf[n++] = s->slot[i].leaf;
     }
     if (n) tg_grad(y, cot, leaf, (int)n, d);
-    for (size_t i = 0; i < n; i++) d[i] = own(d, i, d[i], leaf);
+    for (size_t i = 0; i < n; i++) d[i] = own(d, i, d[i]);
     for (size_t i = p->n, k = n; i-- > 0;)
         if (k && i < s->n_slots && s->slot[i].leaf == leaf[k - 1]) grad[i] = d[--k];
 done:
