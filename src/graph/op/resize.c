@@ -117,6 +117,7 @@ typedef struct {
 
 typedef struct {
     table rows, cols;
+    size_t bytes;
 } tables;
 
 static int make_table(table *t, tg_resize_mode mode, int64_t in, int64_t out, bool adjoint)
@@ -160,6 +161,9 @@ static int prepare(const tg_node *y, const tg_wish *wish, void **state)
     int s = make_table(&t->rows, (tg_resize_mode)p->mode, in.dim[2], out.dim[2], adjoint);
     if (!s) s = make_table(&t->cols, (tg_resize_mode)p->mode, in.dim[3], out.dim[3], adjoint);
     if (s) return release(t), s;
+    t->bytes = sizeof *t;
+    for (int i = 2; i < 4; i++)
+        t->bytes += (size_t)(in.dim[i] + MOST * out.dim[i]) * (sizeof(tap) + sizeof(int64_t));
     *state = t;
     return 0;
 }
