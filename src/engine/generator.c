@@ -50,7 +50,8 @@ static guise_status build(generator *g, const base_tensors *t, const char *path,
     tg_node *id = tg_input(g->graph, TG_SHAPE(1, g->length), "id");
     tg_node *out = train_generate(&g->net, nn_root(g->params, g->graph, false), img, id);
     g->out = out;
-    if (tg_error(g->graph)) return base_fail(e, GUISE_BAD_FILE, "%s: %s", path, tg_error(g->graph));
+    s = tg_check(g->graph, GUISE_BAD_FILE, NULL);
+    if (s) return base_fail(e, s, "%s: %s", path, tg_error(g->graph));
     s = nn_settle(g->params, 1, e);
     if (!s) s = load_all(g->params, t, path, e);
     if (!s) s = tg_plan_open(&g->plan, g->graph, &out, 1, NULL, e);

@@ -32,7 +32,7 @@ void tg_grad(tg_node *y, tg_node *cot, tg_node *const wrt[], int n, tg_node *out
     int last = y->id;
     tg_node **d = base_alloc((size_t)last + 1, sizeof *d); // d[id] = dy / d(node id)
     bool *on = base_alloc((size_t)last + 1, sizeof *on);
-    if (!d || !on) tg_fail(g, "out of memory while differentiating a graph");
+    if (!d || !on) tg_no_memory(g);
     if (cot && !tg_same(cot->shape, y->shape))
         tg_fail(g, "gradient: the cotangent must have the shape of the output");
     if (!tg_error(g)) {

@@ -16,6 +16,7 @@ struct tg_graph {
     int *slot; // hash table of node ids + 1, for finding equal nodes; slots is a power of two
     size_t slots;
     char error[400];
+    bool no_memory; // is what error says
 };
 
 #define OP(NAME) &tg_op_##NAME,
@@ -53,6 +54,18 @@ void *tg_fail(tg_graph *g, const char *format, ...)
     return NULL;
 }
 
+void *tg_no_memory(tg_graph *g)
+{
+    if (!g->error[0]) g->no_memory = true;
+    return tg_fail(g, "out of memory for a graph of %zu nodes", g->n);
+}
+
+guise_status tg_check(const tg_graph *g, guise_status kind, base_error *e)
+{
+    if (!g->error[0]) return GUISE_OK;
+    return g->no_memory ? base_no_memory(e) : base_fail(e, kind, "%s", g->error);
+}
+
 static void *take(tg_graph *g, size_t size) // zeroed memory of the arena
 {
     size = (size + 15) / 16 * 16;
@@ -60,7 +73,7 @@ static void *take(tg_graph *g, size_t size) // zeroed memory of the arena
     if (!c || c->size - c->used < size) {
         size_t room = size > 65536 ? size : 65536;
         c = base_alloc(1, sizeof *c + room);
-        if (!c) return tg_fail(g, "out of memory while building a graph");
+        if (!c) return tg_no_memory(g);
         *c = (chunk){.next = g->chunks, .size = room};
         g->chunks = c;
     }
@@ -178,7 +191,7 @@ static tg_node *push(tg_graph *g, const tg_node *x)
     y->graph = g;
     y->id = (int)g->n;
     if (!BASE_PUSH_ROOM(g->node, g->n, g->cap) || !make_slots(g))
-        return tg_fail(g, "out of memory while building a graph");
+        return tg_no_memory(g);
     g->node[g->n++] = y;
     if (y->op) *slot_of(g, y) = (int)g->n;
     return y;
@@ -230,7 +243,7 @@ tg_node *tg_const(tg_graph *g, tg_shape s, const float *v)
     tg_node *x = leaf(g, TG_CONST, s, NULL);
     if (!x) return NULL;
     x->values = base_aligned(sizeof *v * (size_t)tg_count(s));
-    if (!x->values) return tg_fail(g, "out of memory while building a graph");
+    if (!x->values) return tg_no_memory(g);
     memcpy(x->values, v, sizeof *v * (size_t)tg_count(s));
     return x;
 }
@@ -240,7 +253,7 @@ tg_node *tg_double(tg_graph *g, tg_shape s, const double *v)
     tg_node *x = leaf(g, TG_CONST, s, NULL);
     if (!x) return NULL;
     x->data = base_alloc((size_t)tg_count(s), sizeof *v);
-    if (!x->data) return tg_fail(g, "out of memory while building a graph");
+    if (!x->data) return tg_no_memory(g);
     memcpy(x->data, v, sizeof *v * (size_t)tg_count(s));
     return x;
 }
@@ -257,7 +270,7 @@ static double *contents(tg_node *leaf_node) // made on first use: zeros, or a co
     int64_t n = tg_count(leaf_node->shape);
     leaf_node->data = base_alloc((size_t)n, sizeof(double));
     if (!leaf_node->data)
-        return tg_fail(leaf_node->graph, "out of memory while evaluating a graph");
+        return tg_no_memory(leaf_node->graph);
     for (int64_t i = 0; leaf_node->values && i < n; i++)
         leaf_node->data[i] = (double)leaf_node->values[i];
     return leaf_node->data;
@@ -283,7 +296,7 @@ const double *tg_eval(tg_node *x)
     for (int i = 0; i < x->n_in; i++)
         if (!(in[i] = tg_eval(x->in[i]))) return NULL;
     x->data = base_alloc((size_t)tg_count(x->shape), sizeof(double));
-    if (!x->data) return tg_fail(x->graph, "out of memory while evaluating a graph");
+    if (!x->data) return tg_no_memory(x->graph);
     x->op->ref(x, in, x->data);
     return x->data;
 }

@@ -36,6 +36,10 @@ void tg_free(tg_graph *g);               // NULL is fine
 const char *tg_error(const tg_graph *g); // first mistake, as one sentence, or NULL
 // Record what went wrong, unless something already has. Returns NULL.
 void *tg_fail(tg_graph *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// The same where memory ran out. Returns NULL.
+void *tg_no_memory(tg_graph *g);
+// 0 for a graph without a mistake. Else GUISE_NO_MEMORY, or kind with the mistake as the sentence.
+guise_status tg_check(const tg_graph *g, guise_status kind, base_error *e);
 // Text in the graph's arena; NULL and tg_error when out of memory.
 const char *tg_text(tg_graph *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -254,12 +254,10 @@ static guise_status make_steps(tg_plan *p, base_error *e)
 
 static guise_status shapes_left(tg_plan *p, tg_node *const out[], int n, base_error *e)
 {
-    for (int i = 0; i < n; i++)
-        if (!out[i])
-            return base_fail(e, GUISE_BAD_ARGUMENT, "%s",
-                             tg_error(p->graph) ? tg_error(p->graph) : "an output is missing");
-    return tg_error(p->graph) ? base_fail(e, GUISE_BAD_ARGUMENT, "%s", tg_error(p->graph))
-                              : GUISE_OK;
+    guise_status s = tg_check(p->graph, GUISE_BAD_ARGUMENT, e);
+    for (int i = 0; i < n && !s; i++)
+        if (!out[i]) s = base_fail(e, GUISE_BAD_ARGUMENT, "an output is missing");
+    return s;
 }
 
 guise_status tg_plan_open(tg_plan **out, tg_graph *g, tg_node *const want_out[], int n,

@@ -73,7 +73,7 @@ tg_node *tg_randn(tg_graph *g, base_rng *r, tg_shape s)
 {
     int64_t n = tg_count(s);
     double *v = base_alloc((size_t)n, sizeof *v);
-    if (!v) return tg_fail(g, "out of memory while building a graph");
+    if (!v) return tg_no_memory(g);
     for (int64_t i = 0; i < n; i++) v[i] = base_rng_normal(r);
     tg_node *x = tg_double(g, s, v);
     base_free(v);

@@ -83,7 +83,7 @@ tg_node *model_in(model_ports *io, nn m, const char *name)
     if (!given) return tg_fail(m.graph, "the network needs the input %s, which is not given", name);
     tg_node *x = tg_input(m.graph, given->shape, name);
     if (x && !push(&io->in, name, given->shape, x))
-        return tg_fail(m.graph, "out of memory while building a graph");
+        return tg_no_memory(m.graph);
     return x;
 }
 
@@ -94,7 +94,7 @@ void model_out(model_ports *io, const char *name, tg_node *x)
     if (have)
         have->node = x;
     else if (!push(&io->out, name, tg_shape_of(x), x))
-        tg_fail(tg_graph_of(x), "out of memory while building a graph");
+        tg_no_memory(tg_graph_of(x));
 }
 
 tg_node *model_stage(model_ports *io, bool on, const char *name, tg_node *x)

@@ -58,7 +58,7 @@ static nn_record *record_of(nn m, const char *name, nn_entry e)
     if (count <= 0)
         return tg_fail(m.graph, "the parameter %s has no elements: %s", full,
                        tg_shape_text(e.shape, want));
-    if (!(r = add_record(p, full))) return tg_fail(m.graph, "out of memory while building a graph");
+    if (!(r = add_record(p, full))) return tg_no_memory(m.graph);
     e.name = r->e.name;
     e.offset = p->floats;
     e.count = (size_t)count;
@@ -74,7 +74,7 @@ static nn_slot *slot_of(nn m, const char *name, nn_entry e)
     nn_scope *s = r ? nn_scope_of(m.params, m.graph) : NULL;
     if (!s) return NULL;
     nn_slot *slot = nn_slot_of(m.params, s, r);
-    if (!slot) return tg_fail(m.graph, "out of memory while building a graph");
+    if (!slot) return tg_no_memory(m.graph);
     if (!slot->leaf) slot->leaf = tg_param(m.graph, r->e.shape, r->e.name);
     return slot->leaf ? slot : NULL;
 }
@@ -98,7 +98,7 @@ static void set_value(nn m, nn_slot *slot, const nn_entry *entry, tg_node *value
     if (!s) return;
     if (!slot->update) {
         if (!BASE_PUSH_ROOM(s->update, s->n_updates, s->cap_updates)) {
-            tg_fail(m.graph, "out of memory while building a graph");
+            tg_no_memory(m.graph);
             return;
         }
         s->update[s->n_updates++].entry = entry;

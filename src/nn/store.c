@@ -99,7 +99,7 @@ nn_scope *nn_scope_of(nn_params *p, tg_graph *g)
     if (s && scope_alive(s)) return s;
     if (!s) {
         if (!BASE_PUSH_ROOM(p->scope, p->n_scopes, p->cap_scopes))
-            return tg_fail(g, "out of memory while building a graph");
+            return tg_no_memory(g);
         s = &p->scope[p->n_scopes++];
     } else {
         base_free(s->slot);
@@ -169,7 +169,7 @@ void nn_grad_with(nn_params *p, tg_node *y, tg_node *cot, tg_node *grad[])
     nn_scope *s = nn_scope_of(p, g);
     tg_node **leaf = base_alloc(2 * p->n, sizeof *leaf), **d = leaf + p->n;
     size_t n = 0;
-    if (!leaf) tg_fail(g, "out of memory while building a graph");
+    if (!leaf) tg_no_memory(g);
     if (!leaf || !s) goto done;
     for (size_t i = 0; i < p->n && i < s->n_slots; i++) {
         const nn_entry *e = &p->record[i]->e;

@@ -335,7 +335,7 @@ void weights_onnx_build(const weights_onnx *m, tg_graph *g, tg_node *const in[],
     c.out = base_alloc(m->max_out + 1, sizeof *c.out);
     for (size_t i = 0; i < n; i++) out[i] = NULL;
     if (!all || !c.in || !c.out)
-        tg_fail(g, "out of memory");
+        tg_no_memory(g);
     else if (!tg_error(g) && build_all(&c, all, in))
         for (size_t i = 0; i < n; i++) {
             size_t slot = slot_of(m, weights_onnx_output(m, i));

@@ -191,7 +191,7 @@ static tg_node *concat(onnx_call *c)
 {
     tg_node **part = base_alloc(c->n_in + 1, sizeof *part), *y = NULL;
     int n = 0, axis = 0;
-    if (!part) return onnx_fail(c, "out of memory");
+    if (!part) return tg_no_memory(c->g);
     c->whole = true;
     for (size_t i = 0; i < c->n_in; i++) {
         if (!c->in[i].node) continue; // empty
@@ -299,7 +299,7 @@ static tg_node *pick(onnx_call *c, tg_node *x, int dim, const double *index, int
     tg_node **part = base_alloc((size_t)n, sizeof *part), *y = NULL;
     int64_t all = tg_dim(x, dim);
     bool ok = part != NULL;
-    if (!part) onnx_fail(c, "out of memory");
+    if (!part) tg_no_memory(c->g);
     for (int64_t i = 0; ok && i < n; i++) {
         int64_t k = onnx_whole(index[i]);
         k = k < 0 ? k + all : k;

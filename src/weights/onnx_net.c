@@ -169,7 +169,7 @@ static tg_node *batched_product(onnx_call *c, tg_node *a, tg_node *b)
     int64_t rows = p.dim[p.rank - 2], k = p.dim[p.rank - 1], l = q.dim[q.rank - 2];
     int64_t cols = q.dim[q.rank - 1];
     tg_node **y = base_alloc((size_t)n, sizeof *y);
-    if (!y) return onnx_fail(c, "out of memory");
+    if (!y) return tg_no_memory(c->g);
     a = tg_reshape(a, TG_SHAPE(n * rows, k));
     b = tg_reshape(b, TG_SHAPE(n * l, cols));
     for (int64_t i = 0; i < n; i++)

@@ -155,7 +155,7 @@ static tg_node *reals(tg_graph *g, const Onnx__Tensor *t, tg_shape s)
     if (t->data_type == 1 && !(t->has_raw_data && t->raw_data.len))
         return tg_const(g, s, t->float_data);
     float *v = base_alloc((size_t)n, sizeof *v);
-    if (!v) return tg_fail(g, "out of memory");
+    if (!v) return tg_no_memory(g);
     if (t->data_type == 1)
         memcpy(v, t->raw_data.data, (size_t)n * sizeof *v);
     else
@@ -169,7 +169,7 @@ static tg_node *integers(tg_graph *g, const Onnx__Tensor *t, tg_shape s)
 {
     int64_t n = tg_count(s);
     double *v = base_alloc((size_t)n, sizeof *v);
-    if (!v) return tg_fail(g, "out of memory");
+    if (!v) return tg_no_memory(g);
     for (int64_t i = 0; i < n; i++) v[i] = value_at(t, i);
     tg_node *x = tg_double(g, s, v);
     base_free(v);
