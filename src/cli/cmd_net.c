@@ -90,8 +90,9 @@ static int run_net(guise_engine *g, const cli_call *c, const options *o, const g
     if (cli_text(o->json))
         printf("%s: %zu tensors written in %.3f s; plan %s\n", o->out, r.outputs, r.seconds,
                cli_bytes(r.bytes, text));
+    json_t *root = numbers(c->arg[1], &r);
     guise_net_report_free(&r);
-    return cli_json("net", o->json, numbers(c->arg[1], &r));
+    return cli_json("net", o->json, root);
 }
 
 static int run(const cli_call *c)

@@ -17,7 +17,8 @@ bool guise_net_option(const char *name, size_t i, guise_option *o)
     const model_net *net = model_find(name);
     for (const base_field *f = net ? net->options : NULL; f && f->name; f++)
         if (i-- == 0) {
-            *o = (guise_option){f->name, f->init, f->help};
+            const char *init = f->init ? f->init : f->type == BASE_FLAG ? "no" : NULL;
+            *o = (guise_option){f->name, init, f->help};
             return true;
         }
     return false;
@@ -27,6 +28,7 @@ bool guise_net_option(const char *name, size_t i, guise_option *o)
 typedef struct {
     char *name;
     tg_node *node;
+    bool whole; // a counter: written as I64
 } port;
 
 typedef struct {
@@ -55,7 +57,7 @@ static bool add_port(port_list *l, const char *prefix, const char *name, tg_node
 {
     char *copy = base_format("%s%s", prefix, name);
     if (!copy || !BASE_PUSH_ROOM(l->at, l->n, l->cap)) return base_free(copy), false;
-    l->at[l->n++] = (port){copy, node};
+    l->at[l->n++] = (port){copy, node, false};
     return true;
 }
 
@@ -113,8 +115,9 @@ static guise_status run_open(run *r, guise_engine *g, const char *name, const gu
 // The graph's first mistake is the fault of what was put in: a file, or the size of a picture.
 static guise_status graph_error(const run *r)
 {
-    const char *why = tg_error(r->graph);
-    return why ? base_fail(&r->g->error, GUISE_BAD_FILE, "%s: %s", r->name, why) : GUISE_OK;
+    if (r->net) return tg_check(r->graph, GUISE_BAD_FILE, &r->g->error); // it names the network
+    guise_status s = tg_check(r->graph, GUISE_BAD_FILE, NULL);
+    return s ? base_fail(&r->g->error, s, "%s: %s", r->name, tg_error(r->graph)) : s;
 }
 
 static guise_status build_net(run *r)
@@ -217,9 +220,11 @@ static guise_status add_buffers(run *r)
 {
     const nn_update *list = NULL;
     size_t n = nn_updates(r->params, r->graph, &list);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (!add_port(&r->out, "", list[i].entry->name, list[i].node))
             return base_no_memory(&r->g->error);
+        r->out.at[r->out.n - 1].whole = list[i].entry->kind == NN_COUNTER;
+    }
     return GUISE_OK;
 }
 
@@ -272,9 +277,12 @@ static guise_status write_outputs(run *r, const char *path)
     base_tensors t = {0};
     bool ok = true;
     for (size_t i = 0; ok && i < r->out.n; i++) {
-        tg_shape s = tg_shape_of(r->out.at[i].node);
-        ok = base_tensors_add(&t, r->out.at[i].name, BASE_F32, s.rank, s.dim,
-                              tg_plan_value(r->plan, r->out.at[i].node)) != NULL;
+        const port *p = &r->out.at[i];
+        const float *v = tg_plan_value(r->plan, p->node);
+        tg_shape s = tg_shape_of(p->node);
+        int64_t whole = p->whole ? (int64_t)*v : 0;
+        ok = base_tensors_add(&t, p->name, p->whole ? BASE_I64 : BASE_F32, s.rank, s.dim,
+                              p->whole ? (const void *)&whole : v) != NULL;
     }
     guise_status s =
         ok ? weights_safetensors_write(&t, path, &r->g->error) : base_no_memory(&r->g->error);

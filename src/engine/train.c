@@ -27,7 +27,8 @@ bool guise_recipe_option(const char *recipe, size_t i, guise_option *o)
     for (const base_field *f = r ? train_fields : NULL; f && f->name; f++)
         if (i-- == 0) {
             const char *value = recipe_value(r, f->name);
-            *o = (guise_option){f->name, value ? value : f->init, f->help};
+            const char *init = f->init ? f->init : f->type == BASE_FLAG ? "no" : NULL;
+            *o = (guise_option){f->name, value ? value : init, f->help};
             return true;
         }
     return false;
