@@ -1,6 +1,5 @@
 // conv.c -- convolutions by oneDNN: channels-last images, weights packed as the primitive wants.
 #include "backend/dnnl_shim.h"
-#include <pthread.h>
 #include <string.h>
 
 // An operand: what the caller has, what the primitive takes, and the way between if they differ.
@@ -20,19 +19,6 @@ struct cpu_conv {
     int arg_a, arg_b, arg_out;
     char how[64];
 };
-
-static dnnl_engine_t engine; // one for the process, never changed after once() has made it
-static void once(void)
-{
-    if (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success) engine = NULL;
-}
-
-static dnnl_engine_t the_engine(void)
-{
-    static pthread_once_t made = PTHREAD_ONCE_INIT;
-    pthread_once(&made, once);
-    return engine;
-}
 
 enum { LAST, ANY }; // image layouts to ask oneDNN for: channels-last, or what it likes best
 
@@ -87,8 +73,8 @@ static dnnl_primitive_desc_t choose(cpu_conv_kind kind, const cpu_conv_shape *s,
     dnnl_status_t e = describe(&d, s, post->bias, layout);
     if (!e) e = attributes(&attr, post);
     if (!e && kind != CPU_CONV_Y)
-        e = shim_conv_desc(&hint, CPU_CONV_Y, &d, true, NULL, engine, NULL);
-    if (!e) e = shim_conv_desc(&pd, kind, &d, false, attr, engine, hint);
+        e = shim_conv_desc(&hint, CPU_CONV_Y, &d, true, NULL, shim_engine(), NULL);
+    if (!e) e = shim_conv_desc(&pd, kind, &d, false, attr, shim_engine(), hint);
     end(&d);
     if (attr) dnnl_primitive_attr_destroy(attr);
     if (hint) dnnl_primitive_desc_destroy(hint);
@@ -119,17 +105,17 @@ static dnnl_primitive_desc_t best(cpu_conv_kind kind, const cpu_conv_shape *s,
 
 static dnnl_status_t operand_open(operand *o, const shim_md *user, shim_desc inside, bool output)
 {
-    dnnl_status_t e = shim_memory(&o->user, shim_ref(user), engine);
+    dnnl_status_t e = shim_memory(&o->user, shim_ref(user), shim_engine());
     if (e || shim_same(shim_ref(user), inside)) return e;
     o->bytes = shim_bytes(inside);
     o->buffer = base_aligned(o->bytes);
     if (!o->buffer) return dnnl_out_of_memory;
     memset(o->buffer, 0, o->bytes); // padding channels of blocked layouts
-    e = shim_memory(&o->inside, inside, engine);
+    e = shim_memory(&o->inside, inside, shim_engine());
     if (!e) e = dnnl_memory_set_data_handle(o->inside, o->buffer);
     if (!e)
-        e = output ? shim_reorder(&o->reorder, inside, shim_ref(user), engine)
-                   : shim_reorder(&o->reorder, shim_ref(user), inside, engine);
+        e = output ? shim_reorder(&o->reorder, inside, shim_ref(user), shim_engine())
+                   : shim_reorder(&o->reorder, shim_ref(user), inside, shim_engine());
     return e;
 }
 
@@ -160,7 +146,7 @@ static dnnl_status_t operands(cpu_conv *c, cpu_conv_kind kind, const cpu_conv_sh
     if (!e) e = operand_open(&c->a, dx || dw ? &y : &x, dx || dw ? yi : xi, false);
     if (!e) e = operand_open(&c->b, dw ? &x : &w, dw ? xi : wi, false);
     if (!e) e = operand_open(&c->out, dx ? &x : dw ? &w : &y, dx ? xi : dw ? wi : yi, true);
-    if (!e && bias) e = shim_memory(&c->bias, shim_ref(&b), engine);
+    if (!e && bias) e = shim_memory(&c->bias, shim_ref(&b), shim_engine());
     c->arg_a = dx || dw ? DNNL_ARG_DIFF_DST : DNNL_ARG_SRC;
     c->arg_b = dw ? DNNL_ARG_SRC : DNNL_ARG_WEIGHTS;
     c->arg_out = dx ? DNNL_ARG_DIFF_SRC : dw ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_DST;
@@ -178,7 +164,7 @@ int cpu_conv_open(cpu_conv **out, cpu_conv_kind kind, const cpu_conv_shape *s,
     *out = NULL;
     if (!post) post = &none;
     cpu_conv *c = base_alloc(1, sizeof *c);
-    dnnl_primitive_desc_t pd = the_engine() && c ? best(kind, s, post) : NULL;
+    dnnl_primitive_desc_t pd = shim_engine() && c ? best(kind, s, post) : NULL;
     dnnl_status_t e = pd ? dnnl_success : dnnl_out_of_memory;
     if (!e) {
         const char *how = "";
@@ -188,7 +174,7 @@ int cpu_conv_open(cpu_conv **out, cpu_conv_kind kind, const cpu_conv_shape *s,
         c->keep = keep_weights && kind != CPU_CONV_DW;
     }
     if (!e) e = dnnl_primitive_create(&c->prim, pd);
-    if (!e) e = dnnl_stream_create(&c->stream, engine, dnnl_stream_default_flags);
+    if (!e) e = dnnl_stream_create(&c->stream, shim_engine(), dnnl_stream_default_flags);
     if (pd) dnnl_primitive_desc_destroy(pd);
     if (e) cpu_conv_close(c);
     else *out = c;

@@ -1,5 +1,6 @@
 // dnnl_shim.c -- oneDNN 2 and 3 behind one face.
 #include "backend/dnnl_shim.h"
+#include <pthread.h>
 
 static dnnl_prop_kind_t direction(bool training)
 {
@@ -46,6 +47,13 @@ dnnl_status_t shim_conv_desc(dnnl_primitive_desc_t *pd, cpu_conv_kind kind, cons
                                                           c->after, attr);
 }
 
+dnnl_status_t shim_matmul_desc(dnnl_primitive_desc_t *pd, const shim_md *v, const shim_md *u,
+                               const shim_md *y, dnnl_engine_t engine)
+{
+    return dnnl_matmul_primitive_desc_create(pd, engine, shim_ref(v), shim_ref(u), NULL,
+                                             shim_ref(y), NULL);
+}
+
 #else
 
 shim_desc shim_ref(const shim_md *d) { return d->made ? &d->md : NULL; }
@@ -85,7 +93,28 @@ dnnl_status_t shim_conv_desc(dnnl_primitive_desc_t *pd, cpu_conv_kind kind, cons
     return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, engine, hint) : s;
 }
 
+dnnl_status_t shim_matmul_desc(dnnl_primitive_desc_t *pd, const shim_md *v, const shim_md *u,
+                               const shim_md *y, dnnl_engine_t engine)
+{
+    dnnl_matmul_desc_t d;
+    dnnl_status_t s = dnnl_matmul_desc_init(&d, shim_ref(v), shim_ref(u), NULL, shim_ref(y));
+    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, NULL, engine, NULL) : s;
+}
+
 #endif
+
+static dnnl_engine_t the_engine; // one for the process, never changed after once() has made it
+static void once(void)
+{
+    if (dnnl_engine_create(&the_engine, dnnl_cpu, 0) != dnnl_success) the_engine = NULL;
+}
+
+dnnl_engine_t shim_engine(void)
+{
+    static pthread_once_t made = PTHREAD_ONCE_INIT;
+    pthread_once(&made, once);
+    return the_engine;
+}
 
 bool shim_same(shim_desc a, shim_desc b) { return dnnl_memory_desc_equal(a, b) != 0; }
 

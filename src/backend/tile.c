@@ -1,0 +1,112 @@
+// tile.c -- Winograd's transforms for F(2x2,3x3), F(4x4,3x3), F(6x6,3x3).
+//
+// Matrices: Lavin & Gray 2016 (arXiv 1509.09308), section 4, for m = 2 and 4 (points 0, +-1, +-2,
+// infinity); m = 6 by the same construction with the points 0, +-1, +-2, +-1/2, infinity.
+#include "backend/tile.h"
+
+static const float bt2[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
+static const float at2[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
+static const double g2[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+
+static const float bt4[6][6] = {{4, 0, -5, 0, 1, 0},  {0, -4, -4, 1, 1, 0}, {0, 4, -4, -1, 1, 0},
+                                {0, -2, -1, 2, 1, 0}, {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1}};
+static const float at4[4][6] = {
+    {1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 0}, {0, 1, -1, 8, -8, 1}};
+static const double g4[6][3] = {{1 / 4.0, 0, 0},
+                                {-1 / 6.0, -1 / 6.0, -1 / 6.0},
+                                {-1 / 6.0, 1 / 6.0, -1 / 6.0},
+                                {1 / 24.0, 1 / 12.0, 1 / 6.0},
+                                {1 / 24.0, -1 / 12.0, 1 / 6.0},
+                                {0, 0, 1}};
+
+static const float bt6[8][8] = {
+    {1, 0, -5.25F, 0, 5.25F, 0, -1, 0},       {0, 1, 1, -4.25F, -4.25F, 1, 1, 0},
+    {0, -1, 1, 4.25F, -4.25F, -1, 1, 0},      {0, 0.5F, 0.25F, -2.5F, -1.25F, 2, 1, 0},
+    {0, -0.5F, 0.25F, 2.5F, -1.25F, -2, 1, 0}, {0, 2, 4, -2.5F, -5, 0.5F, 1, 0},
+    {0, -2, 4, 2.5F, -5, -0.5F, 1, 0},        {0, -1, 0, 5.25F, 0, -5.25F, 0, 1}};
+static const float at6[6][8] = {{1, 1, 1, 1, 1, 1, 1, 0},
+                                {0, 1, -1, 2, -2, 0.5F, -0.5F, 0},
+                                {0, 1, 1, 4, 4, 0.25F, 0.25F, 0},
+                                {0, 1, -1, 8, -8, 0.125F, -0.125F, 0},
+                                {0, 1, 1, 16, 16, 0.0625F, 0.0625F, 0},
+                                {0, 1, -1, 32, -32, 0.03125F, -0.03125F, 1}};
+static const double g6[8][3] = {{1, 0, 0},
+                                {-2 / 9.0, -2 / 9.0, -2 / 9.0},
+                                {-2 / 9.0, 2 / 9.0, -2 / 9.0},
+                                {1 / 90.0, 1 / 45.0, 2 / 45.0},
+                                {1 / 90.0, -1 / 45.0, 2 / 45.0},
+                                {32 / 45.0, 16 / 45.0, 8 / 45.0},
+                                {32 / 45.0, -16 / 45.0, 8 / 45.0},
+                                {0, 0, 1}};
+
+#define LANES(P) (*(tile_lanes *)(void *)(P))
+#define CLANES(P) (*(const tile_lanes *)(const void *)(P))
+
+// The loops have constant bounds and coefficients: unrolled, they are the sums of a hand-written
+// transform, without the zeros.
+#define TRANSFORMS(M, N, BT, AT)                                                                   \
+    BASE_SIMD static void input##M(const tile_lanes *d, float *v, size_t step)                     \
+    {                                                                                              \
+        tile_lanes t[N][N];                                                                        \
+        _Pragma("GCC unroll 8") for (int i = 0; i < (N); i++)                                      \
+            _Pragma("GCC unroll 8") for (int j = 0; j < (N); j++)                                  \
+        {                                                                                          \
+            tile_lanes s = {0};                                                                    \
+            _Pragma("GCC unroll 8") for (int k = 0; k < (N); k++) if (BT[i][k] != 0) s +=          \
+                BT[i][k] * d[k * (N) + j];                                                         \
+            t[i][j] = s;                                                                           \
+        }                                                                                          \
+        _Pragma("GCC unroll 8") for (int i = 0; i < (N); i++)                                      \
+            _Pragma("GCC unroll 8") for (int j = 0; j < (N); j++)                                  \
+        {                                                                                          \
+            tile_lanes s = {0};                                                                    \
+            _Pragma("GCC unroll 8") for (int k = 0; k < (N); k++) if (BT[j][k] != 0) s +=          \
+                BT[j][k] * t[i][k];                                                                \
+            LANES(v + (size_t)(i * (N) + j) * step) = s;                                           \
+        }                                                                                          \
+    }                                                                                              \
+    BASE_SIMD static void output##M(const float *v, size_t step, tile_lanes *y)                    \
+    {                                                                                              \
+        tile_lanes t[M][N];                                                                        \
+        _Pragma("GCC unroll 8") for (int j = 0; j < (N); j++)                                      \
+        {                                                                                          \
+            tile_lanes c[N];                                                                       \
+            _Pragma("GCC unroll 8") for (int k = 0; k < (N); k++) c[k] =                           \
+                CLANES(v + (size_t)(k * (N) + j) * step);                                          \
+            _Pragma("GCC unroll 8") for (int i = 0; i < (M); i++)                                  \
+            {                                                                                      \
+                tile_lanes s = {0};                                                                \
+                _Pragma("GCC unroll 8") for (int k = 0; k < (N); k++) if (AT[i][k] != 0) s +=      \
+                    AT[i][k] * c[k];                                                               \
+                t[i][j] = s;                                                                       \
+            }                                                                                      \
+        }                                                                                          \
+        _Pragma("GCC unroll 8") for (int i = 0; i < (M); i++)                                      \
+            _Pragma("GCC unroll 8") for (int j = 0; j < (M); j++)                                  \
+        {                                                                                          \
+            tile_lanes s = {0};                                                                    \
+            _Pragma("GCC unroll 8") for (int k = 0; k < (N); k++) if (AT[j][k] != 0) s +=          \
+                AT[j][k] * t[i][k];                                                                \
+            y[i * (M) + j] = s;                                                                    \
+        }                                                                                          \
+    }
+TRANSFORMS(2, 4, bt2, at2)
+TRANSFORMS(4, 6, bt4, at4)
+TRANSFORMS(6, 8, bt6, at6)
+
+tile_input *tile_input_of(int m) { return m == 2 ? input2 : m == 4 ? input4 : input6; }
+tile_output *tile_output_of(int m) { return m == 2 ? output2 : m == 4 ? output4 : output6; }
+
+void tile_weight(int m, const float g[9], double u[TILE_MAX * TILE_MAX])
+{
+    const double(*a)[3] = m == 2 ? g2 : m == 4 ? g4 : g6;
+    int n = m + 2;
+    double t[TILE_MAX][3];
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < 3; j++)
+            t[i][j] = a[i][0] * (double)g[j] + a[i][1] * (double)g[3 + j] +
+                      a[i][2] * (double)g[6 + j];
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++)
+            u[i * n + j] = t[i][0] * a[j][0] + t[i][1] * a[j][1] + t[i][2] * a[j][2];
+}

@@ -1,0 +1,20 @@
+// tile.h -- the three transforms of Winograd's minimal filtering, 16 channels at a time.
+#ifndef GUISE_BACKEND_TILE_H
+#define GUISE_BACKEND_TILE_H
+#include "base/base.h"
+
+enum { TILE_LANES = 16, TILE_MAX = 8 };
+typedef float tile_lanes __attribute__((vector_size(TILE_LANES * sizeof(float)), aligned(4)));
+
+// For output tiles of side m (2, 4, 6), with n = m + 2:
+//   input  d [n][n] -> v [n*n], v at steps of `step` floats: B' d B
+//   output v [n*n] at steps of `step` floats -> y [m][m]: A' v A
+// All elements are TILE_LANES channels.
+typedef void tile_input(const tile_lanes *d, float *v, size_t step);
+typedef void tile_output(const float *v, size_t step, tile_lanes *y);
+tile_input *tile_input_of(int m);
+tile_output *tile_output_of(int m);
+// g: one 3x3 kernel, row-major -> u [n*n]: G g G', in double so that its rounding does not count.
+void tile_weight(int m, const float g[9], double u[TILE_MAX * TILE_MAX]);
+
+#endif

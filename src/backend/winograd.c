@@ -1,0 +1,261 @@
+// winograd.c -- 3x3 convolutions by Winograd's minimal filtering: transformed tiles of the image
+// times transformed weights, one matrix product for each of the (m + 2)^2 frequencies, by oneDNN.
+//
+// Images are channels-last, so a transform works on 16 channels at once. Tiles go in chunks that
+// stay in the cache between the three passes.
+#include "backend/winograd.h"
+#include "backend/dnnl_shim.h"
+#include "backend/tile.h"
+#include <string.h>
+
+enum { CHUNK_BYTES = 6 << 20 }; // transformed tiles of a chunk, in and out together
+
+struct cpu_wino {
+    cpu_conv_kind kind;
+    int m, n;                        // side of output and input tiles
+    int64_t batch, h, w, c, oh, ow, o; // the image read and the image made
+    int64_t pad_top, pad_left, rows, cols, tiles, chunk; // tiles in all, in a chunk
+    bool act, add, bias, keep, packed;
+    float slope;
+    float *u, *v, *y; // [n*n][c][o] as the product wants it; [n*n][chunk][c]; [n*n][chunk][o]
+    float *plain;     // u in row-major order, only where the product wants another
+    size_t u_bytes, bytes;
+    dnnl_primitive_t product, pack;
+    dnnl_memory_t mem_v, mem_u, mem_y, mem_plain;
+    dnnl_stream_t stream;
+};
+
+bool cpu_wino_fits(cpu_conv_kind kind, const cpu_conv_shape *s)
+{
+    return kind != CPU_CONV_DW && s->kh == 3 && s->kw == 3 && s->stride == 1 && s->groups == 1 &&
+           s->top >= 0 && s->left >= 0 && s->top <= 2 && s->left <= 2 && s->c % 8 == 0 &&
+           s->o % 8 == 0;
+}
+
+static void geometry(cpu_wino *w, cpu_conv_kind kind, const cpu_conv_shape *s, int m)
+{
+    bool dx = kind == CPU_CONV_DX; // dx is the convolution of dy with mirrored weights
+    w->kind = kind;
+    w->m = m;
+    w->n = m + 2;
+    w->batch = s->n;
+    w->h = dx ? s->oh : s->h;
+    w->w = dx ? s->ow : s->w;
+    w->c = dx ? s->o : s->c;
+    w->oh = dx ? s->h : s->oh;
+    w->ow = dx ? s->w : s->ow;
+    w->o = dx ? s->c : s->o;
+    w->pad_top = dx ? 2 - s->top : s->top;
+    w->pad_left = dx ? 2 - s->left : s->left;
+    w->rows = (w->oh + m - 1) / m;
+    w->cols = (w->ow + m - 1) / m;
+    w->tiles = w->batch * w->rows * w->cols;
+    int64_t most = CHUNK_BYTES / ((int64_t)sizeof(float) * w->n * w->n * (w->c + w->o));
+    int64_t chunks = (w->tiles + most) / (most + 1);
+    w->chunk = (w->tiles + chunks - 1) / chunks;
+}
+
+static dnnl_status_t make_product(cpu_wino *w)
+{
+    int64_t f = w->n * w->n;
+    const int64_t v[] = {f, w->chunk, w->c}, u[] = {f, w->c, w->o}, y[] = {f, w->chunk, w->o};
+    shim_md dv = {0}, du = {0}, any = {0}, dy = {0};
+    dnnl_primitive_desc_t pd = NULL;
+    dnnl_engine_t engine = shim_engine();
+    dnnl_status_t e = shim_md_make(&dv, 3, v, dnnl_abc);
+    if (!e) e = shim_md_make(&du, 3, u, dnnl_abc);
+    if (!e) e = shim_md_make(&any, 3, u, dnnl_format_tag_any);
+    if (!e) e = shim_md_make(&dy, 3, y, dnnl_abc);
+    if (!e) e = shim_matmul_desc(&pd, &dv, &any, &dy, engine);
+    if (!e) e = dnnl_primitive_create(&w->product, pd);
+    shim_desc inside = e ? NULL : shim_query(pd, dnnl_query_weights_md);
+    if (!e) e = shim_memory(&w->mem_v, shim_ref(&dv), engine);
+    if (!e) e = shim_memory(&w->mem_y, shim_ref(&dy), engine);
+    if (!e) e = shim_memory(&w->mem_u, inside, engine);
+    if (!e) w->u_bytes = shim_bytes(inside);
+    if (!e && !shim_same(inside, shim_ref(&du))) {
+        e = shim_memory(&w->mem_plain, shim_ref(&du), engine);
+        if (!e) e = shim_reorder(&w->pack, shim_ref(&du), inside, engine);
+    }
+    if (pd) dnnl_primitive_desc_destroy(pd);
+    shim_md_end(&dv);
+    shim_md_end(&du);
+    shim_md_end(&any);
+    shim_md_end(&dy);
+    if (!e) e = dnnl_stream_create(&w->stream, engine, dnnl_stream_default_flags);
+    return e;
+}
+
+static dnnl_status_t memory(cpu_wino *w)
+{
+    size_t f = (size_t)(w->n * w->n) * sizeof(float), chunk = (size_t)w->chunk;
+    // 16 lanes at a time may run over the last tile's channels
+    size_t slack = TILE_LANES * sizeof(float), v = f * chunk * (size_t)w->c + slack;
+    size_t y = f * chunk * (size_t)w->o + slack, plain = f * (size_t)(w->c * w->o);
+    w->u = base_aligned(w->u_bytes);
+    w->v = base_aligned(v);
+    w->y = base_aligned(y);
+    if (w->pack) w->plain = base_aligned(plain);
+    w->bytes = w->u_bytes + v + y + (w->pack ? plain : 0);
+    if (!w->u || !w->v || !w->y || (w->pack && !w->plain)) return dnnl_out_of_memory;
+    memset(w->v, 0, v);
+    dnnl_status_t e = dnnl_memory_set_data_handle(w->mem_u, w->u);
+    if (!e) e = dnnl_memory_set_data_handle(w->mem_v, w->v);
+    if (!e) e = dnnl_memory_set_data_handle(w->mem_y, w->y);
+    if (!e && w->pack) e = dnnl_memory_set_data_handle(w->mem_plain, w->plain);
+    return e;
+}
+
+int cpu_wino_open(cpu_wino **out, cpu_conv_kind kind, const cpu_conv_shape *s, int m,
+                  const cpu_conv_post *post, bool keep_weights)
+{
+    *out = NULL;
+    cpu_wino *w = base_alloc(1, sizeof *w);
+    if (!w || !shim_engine()) return base_free(w), GUISE_NO_MEMORY;
+    geometry(w, kind, s, m);
+    w->keep = keep_weights;
+    if (post) {
+        w->bias = post->bias;
+        w->act = post->act;
+        w->add = post->add;
+        w->slope = (float)post->slope;
+    }
+    dnnl_status_t e = make_product(w);
+    if (!e) e = memory(w);
+    if (e) cpu_wino_close(w);
+    else *out = w;
+    return e ? GUISE_NO_MEMORY : GUISE_OK;
+}
+
+void cpu_wino_close(cpu_wino *w)
+{
+    if (!w) return;
+    if (w->product) dnnl_primitive_destroy(w->product);
+    if (w->pack) dnnl_primitive_destroy(w->pack);
+    if (w->mem_v) dnnl_memory_destroy(w->mem_v);
+    if (w->mem_u) dnnl_memory_destroy(w->mem_u);
+    if (w->mem_y) dnnl_memory_destroy(w->mem_y);
+    if (w->mem_plain) dnnl_memory_destroy(w->mem_plain);
+    if (w->stream) dnnl_stream_destroy(w->stream);
+    base_free(w->u);
+    base_free(w->v);
+    base_free(w->y);
+    base_free(w->plain);
+    base_free(w);
+}
+
+// u[f][c][o] from weights [o][c][3][3]; for dx, whose input is dy, from [c][o] mirrored.
+static dnnl_status_t pack(cpu_wino *w, const float *weights)
+{
+    float *u = w->pack ? w->plain : w->u;
+    bool dx = w->kind == CPU_CONV_DX;
+    int f = w->n * w->n;
+#pragma omp parallel for schedule(static)
+    for (int64_t c = 0; c < w->c; c++)
+        for (int64_t o = 0; o < w->o; o++) {
+            const float *k = weights + (dx ? c * w->o + o : o * w->c + c) * 9;
+            float g[9];
+            double t[TILE_MAX * TILE_MAX];
+            for (int i = 0; i < 9; i++) g[i] = k[dx ? 8 - i : i];
+            tile_weight(w->m, g, t);
+            for (int i = 0; i < f; i++) u[(i * w->c + c) * w->o + o] = (float)t[i];
+        }
+    dnnl_exec_arg_t arg[] = {{DNNL_ARG_FROM, w->mem_plain}, {DNNL_ARG_TO, w->mem_u}};
+    return w->pack ? dnnl_primitive_execute(w->pack, w->stream, 2, arg) : dnnl_success;
+}
+
+typedef struct { // where a tile is
+    int64_t image, y, x;
+} spot;
+
+static spot spot_of(const cpu_wino *w, int64_t tile)
+{
+    int64_t of_image = tile % (w->rows * w->cols);
+    return (spot){tile / (w->rows * w->cols), of_image / w->cols * w->m, of_image % w->cols * w->m};
+}
+
+static void load(const float *x, int64_t lanes, tile_lanes *d)
+{
+    memcpy(d, x, (size_t)lanes * sizeof *x);
+}
+
+static void into_tiles(const cpu_wino *w, const float *x, int64_t from, int64_t count)
+{
+    tile_input *transform = tile_input_of(w->m);
+#pragma omp parallel for schedule(static)
+    for (int64_t t = 0; t < count; t++) {
+        spot s = spot_of(w, from + t);
+        tile_lanes d[TILE_MAX * TILE_MAX], edge[TILE_MAX * TILE_MAX];
+        for (int64_t c = 0; c < w->c; c += TILE_LANES) {
+            int64_t lanes = w->c - c < TILE_LANES ? w->c - c : TILE_LANES;
+            for (int i = 0; i < w->n; i++)
+                for (int j = 0; j < w->n; j++) {
+                    int64_t y = s.y + i - w->pad_top, k = s.x + j - w->pad_left;
+                    tile_lanes *to = &d[i * w->n + j];
+                    *to = (tile_lanes){0};
+                    if (y >= 0 && y < w->h && k >= 0 && k < w->w)
+                        load(x + ((s.image * w->h + y) * w->w + k) * w->c + c, lanes, to);
+                }
+            float *v = w->v + t * w->c + c;
+            size_t step = (size_t)(w->chunk * w->c);
+            if (lanes == TILE_LANES) {
+                transform(d, v, step);
+            } else { // the lanes beyond would overwrite the next tile
+                transform(d, (float *)edge, TILE_LANES);
+                for (int i = 0; i < w->n * w->n; i++)
+                    memcpy(v + (size_t)i * step, &edge[i], (size_t)lanes * sizeof *v);
+            }
+        }
+    }
+}
+
+// y (+= out) + bias, activation, lanes of it to out
+static void store(const cpu_wino *w, tile_lanes y, const float *bias, int64_t lanes, float *out)
+{
+    tile_lanes b = {0};
+    if (w->bias) load(bias, lanes, &b), y += b;
+    if (w->add) load(out, lanes, &b), y += b;
+    if (w->act)
+        for (int i = 0; i < TILE_LANES; i++) y[i] = y[i] > 0 ? y[i] : w->slope * y[i];
+    memcpy(out, &y, (size_t)lanes * sizeof *out);
+}
+
+static void out_of_tiles(const cpu_wino *w, const float *bias, float *out, int64_t from,
+                         int64_t count)
+{
+    tile_output *transform = tile_output_of(w->m);
+#pragma omp parallel for schedule(static)
+    for (int64_t t = 0; t < count; t++) {
+        spot s = spot_of(w, from + t);
+        tile_lanes y[TILE_MAX * TILE_MAX];
+        for (int64_t c = 0; c < w->o; c += TILE_LANES) {
+            int64_t lanes = w->o - c < TILE_LANES ? w->o - c : TILE_LANES;
+            transform(w->y + t * w->o + c, (size_t)(w->chunk * w->o), y);
+            for (int i = 0; i < w->m && s.y + i < w->oh; i++)
+                for (int j = 0; j < w->m && s.x + j < w->ow; j++)
+                    store(w, y[i * w->m + j], w->bias ? bias + c : NULL, lanes,
+                          out + ((s.image * w->oh + s.y + i) * w->ow + s.x + j) * w->o + c);
+        }
+    }
+}
+
+int cpu_wino_run(cpu_wino *w, const float *a, const float *weights, const float *bias, float *out)
+{
+    dnnl_status_t e = dnnl_success;
+    if (!(w->keep && w->packed)) e = pack(w, weights);
+    w->packed = true;
+    dnnl_exec_arg_t arg[] = {
+        {DNNL_ARG_SRC, w->mem_v}, {DNNL_ARG_WEIGHTS, w->mem_u}, {DNNL_ARG_DST, w->mem_y}};
+    for (int64_t from = 0; !e && from < w->tiles; from += w->chunk) {
+        int64_t count = w->tiles - from < w->chunk ? w->tiles - from : w->chunk;
+        into_tiles(w, a, from, count);
+        e = dnnl_primitive_execute(w->product, w->stream, 3, arg);
+        if (!e) e = dnnl_stream_wait(w->stream);
+        if (!e) out_of_tiles(w, bias, out, from, count);
+    }
+    return e ? GUISE_NO_MEMORY : GUISE_OK;
+}
+
+void cpu_wino_forget(cpu_wino *w) { w->packed = false; }
+
+size_t cpu_wino_bytes(const cpu_wino *w) { return w->bytes; }
