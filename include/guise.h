@@ -42,7 +42,7 @@ typedef struct {
     const char *model;      // generator weights/NAME.safetensors; default: the first found
     const char *weights;    // file with the generator, in place of a name
     const char *detector;   // ONNX file; default: yunet_n_dynamic.onnx where models are looked for
-    const char *recogniser; // ONNX file; default: the network that the generator was trained with
+    const char *recogniser; // ONNX file; default: what the generator takes
     double score;           // least score of a face, 0..1; default 0.6
 } guise_config;
 
@@ -226,7 +226,7 @@ guise_status guise_convert(guise_engine *g, const char *in, const char *out, boo
 
 typedef struct {
     char *name, *path; // path NULL: not found
-    const char *use, *licence;
+    char *use, *licence;
     const char *state; // "ok", "changed" (not the known bytes), "unknown" (no known sum), "absent"
     unsigned long long bytes;
     char sha256[65];

@@ -68,17 +68,38 @@ static void stop(int signal_number)
     signal(signal_number, SIG_DFL); // the second one ends at once
 }
 
+// What progress knows between calls.
+typedef struct {
+    bool terminal;
+    int first; // step of the first call, less one
+    bool started;
+} state;
+
+// "2 h 05 min", "3 min 20 s"
+static const char *duration(double seconds, char text[32])
+{
+    long s = seconds < 1e8 ? (long)(seconds + 0.5) : 100000000;
+    if (s >= 3600)
+        snprintf(text, 32, "%ld h %02ld min", s / 3600, s / 60 % 60);
+    else
+        snprintf(text, 32, "%ld min %02ld s", s / 60, s % 60);
+    return text;
+}
+
 // One line that is overwritten on a terminal; the log's lines everywhere.
 static bool progress(void *user, const guise_progress *p)
 {
-    bool terminal = *(const bool *)user;
+    state *st = user;
+    if (!st->started) *st = (state){st->terminal, p->step - 1, true};
     if (p->line)
-        printf("%s%s\n", terminal ? "\r\033[K" : "", p->line);
-    else if (terminal && p->photos_per_second > 0 && p->step > 0) {
+        printf("%s%s\n", st->terminal ? "\r\033[K" : "", p->line);
+    else if (st->terminal && p->steps > 0 && p->step > st->first) {
         static const char *const bar = "##############################";
-        int n = (int)(30.0 * p->step / (p->steps > 0 ? p->steps : 1));
-        printf("\r[%-30.*s] %d of %d, %.1f photos/s", n, bar, p->step, p->steps,
-               p->photos_per_second);
+        char left[32];
+        int n = (int)(30.0 * p->step / p->steps);
+        double each = p->seconds / (p->step - st->first);
+        printf("\r[%-30.*s] %d of %d, %.1f photos/s, %s left\033[K", n < 30 ? n : 30, bar, p->step,
+               p->steps, p->photos_per_second, duration(each * (p->steps - p->step), left));
     }
     fflush(stdout);
     return !stopped;
@@ -91,19 +112,19 @@ static int run(const cli_call *c)
     if (!c->n) return cli_usage("train", "say which recipe; try: guise train --list");
     if (!o->train.data || !o->train.out)
         return cli_usage("train", "say where photos are with --data and where to write with --out");
-    bool terminal = isatty(STDOUT_FILENO);
+    state st = {.terminal = isatty(STDOUT_FILENO)};
     guise_train_options t = o->train;
     t.set = c->set;
     t.n_set = c->n_set;
     t.progress = progress;
-    t.user = &terminal;
+    t.user = &st;
     guise_engine *g = NULL;
     guise_status s = guise_open(&g, &o->config);
     stopped = 0;
     signal(SIGINT, stop);
     signal(SIGTERM, stop);
     if (!s) s = guise_train(g, c->arg[0], &t);
-    if (terminal) printf("\n");
+    if (st.terminal) printf("\n");
     int code = s ? cli_fail("train", s, guise_message(g)) : 0;
     if (!s && stopped)
         printf("stopped; go on with: guise train %s --data %s --out %s --resume\n", c->arg[0],

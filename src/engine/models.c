@@ -9,14 +9,15 @@ typedef struct {
     size_t n, cap;
 } model_list;
 
-static guise_model *add(model_list *l, const char *name)
+static guise_model *add(model_list *l, const char *name, const char *use, const char *licence)
 {
     if (!BASE_PUSH_ROOM(l->at, l->n, l->cap)) return NULL;
-    guise_model *m = &l->at[l->n];
-    *m = (guise_model){.name = base_copy_text(name), .state = "absent", .use = "", .licence = ""};
-    if (!m->name) return NULL;
-    l->n++;
-    return m;
+    guise_model *m = &l->at[l->n++];
+    *m = (guise_model){.name = base_copy_text(name),
+                       .use = base_copy_text(use),
+                       .licence = base_copy_text(licence),
+                       .state = "absent"};
+    return m->name && m->use && m->licence ? m : NULL;
 }
 
 static guise_status measure_file(guise_model *m, base_error *e)
@@ -33,10 +34,8 @@ static guise_status measure_file(guise_model *m, base_error *e)
 static guise_status add_known(model_list *l, base_error *e)
 {
     for (const known_model *k = known_models; k->file; k++) {
-        guise_model *m = add(l, k->file);
+        guise_model *m = add(l, k->file, k->use, k->licence);
         if (!m) return base_no_memory(e);
-        m->use = k->use;
-        m->licence = k->licence;
         m->path = find_optional(k->file, false);
         guise_status s = m->path ? measure_file(m, e) : GUISE_OK;
         if (s) return s;
@@ -59,16 +58,34 @@ static const char *listed_sum(const base_map *sums, const char *file)
     return NULL;
 }
 
+// What a weights file says of itself. NULL: out of memory.
+static guise_model *add_card(model_list *l, const char *name, const char *path)
+{
+    base_tensors t = {0};
+    char use[160] = "unreadable";
+    if (!weights_safetensors_read(&t, path, NULL)) {
+        const char *network = base_tensors_meta(&t, CARD_NETWORK);
+        const char *size = base_tensors_meta(&t, CARD_SIZE);
+        snprintf(use, sizeof use, network ? "generator: %s at %s pixels" : "weights, with no card",
+                 network, size ? size : "?");
+    }
+    const char *licence = base_tensors_meta(&t, CARD_LICENCE);
+    guise_model *m = add(l, name, use, licence ? licence : "not stated; see its card");
+    base_tensors_free(&t);
+    return m;
+}
+
 static guise_status add_ours(model_list *l, const char *dir, const char *file, const base_map *sums,
                              base_error *e)
 {
     char stem[64];
+    find_stem(file, stem);
     for (size_t i = 0; i < l->n; i++) // the first directory wins, as in a swap
-        if (!strcmp(l->at[i].name, find_stem(file, stem))) return GUISE_OK;
-    guise_model *m = add(l, find_stem(file, stem));
-    if (!m || !(m->path = base_format("%s/%s", dir, file))) return base_no_memory(e);
-    m->use = "generator of swaps";
-    m->licence = "see its card";
+        if (!strcmp(l->at[i].name, stem)) return GUISE_OK;
+    char *path = base_format("%s/%s", dir, file);
+    guise_model *m = path ? add_card(l, stem, path) : NULL;
+    if (!m) return base_free(path), base_no_memory(e);
+    m->path = path;
     guise_status s = measure_file(m, e);
     const char *sum = s ? NULL : listed_sum(sums, file);
     m->state = !sum ? "unknown" : strncmp(sum, m->sha256, 64) ? "changed" : "ok";
@@ -113,6 +130,8 @@ void guise_models_free(guise_model **list, size_t *n)
     for (size_t i = 0; i < *n; i++) {
         base_free((*list)[i].name);
         base_free((*list)[i].path);
+        base_free((*list)[i].use);
+        base_free((*list)[i].licence);
     }
     base_free(*list);
     *list = NULL;

@@ -13,10 +13,8 @@ static const char mark[] =
     "xmlns:xmp=\"http://ns.adobe.com/xap/1.0/\" "
     "xmp:CreatorTool=\"Guise " GUISE_VERSION "\" "
     "Iptc4xmpExt:DigitalSourceType=\"http://cv.iptc.org/newscodes/digitalsourcetype/"
-    "compositeWithTrainedAlgorithmicMedia\">"
-    "<Iptc4xmpExt:AISystemUsed>Guise</Iptc4xmpExt:AISystemUsed>"
-    "<Iptc4xmpExt:AISystemVersionUsed>" GUISE_VERSION "</Iptc4xmpExt:AISystemVersionUsed>"
-    "</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end=\"w\"?>";
+    "compositeWithTrainedAlgorithmicMedia\"/>"
+    "</rdf:RDF></x:xmpmeta><?xpacket end=\"w\"?>";
 
 guise_status guise_image_write(guise_engine *g, const guise_image *m, const char *path,
                                bool swapped)
