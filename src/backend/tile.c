@@ -6,17 +6,17 @@
 
 static const float bt2[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
 static const float at2[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
-static const double g2[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+static const float g2[4][3] = {{1, 0, 0}, {0.5F, 0.5F, 0.5F}, {0.5F, -0.5F, 0.5F}, {0, 0, 1}};
 
 static const float bt4[6][6] = {{4, 0, -5, 0, 1, 0},  {0, -4, -4, 1, 1, 0}, {0, 4, -4, -1, 1, 0},
                                 {0, -2, -1, 2, 1, 0}, {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1}};
 static const float at4[4][6] = {
     {1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 0}, {0, 1, -1, 8, -8, 1}};
-static const double g4[6][3] = {{1 / 4.0, 0, 0},
-                                {-1 / 6.0, -1 / 6.0, -1 / 6.0},
-                                {-1 / 6.0, 1 / 6.0, -1 / 6.0},
-                                {1 / 24.0, 1 / 12.0, 1 / 6.0},
-                                {1 / 24.0, -1 / 12.0, 1 / 6.0},
+static const float g4[6][3] = {{1 / 4.0F, 0, 0},
+                                {-1 / 6.0F, -1 / 6.0F, -1 / 6.0F},
+                                {-1 / 6.0F, 1 / 6.0F, -1 / 6.0F},
+                                {1 / 24.0F, 1 / 12.0F, 1 / 6.0F},
+                                {1 / 24.0F, -1 / 12.0F, 1 / 6.0F},
                                 {0, 0, 1}};
 
 static const float bt6[8][8] = {
@@ -30,13 +30,13 @@ static const float at6[6][8] = {{1, 1, 1, 1, 1, 1, 1, 0},
                                 {0, 1, -1, 8, -8, 0.125F, -0.125F, 0},
                                 {0, 1, 1, 16, 16, 0.0625F, 0.0625F, 0},
                                 {0, 1, -1, 32, -32, 0.03125F, -0.03125F, 1}};
-static const double g6[8][3] = {{1, 0, 0},
-                                {-2 / 9.0, -2 / 9.0, -2 / 9.0},
-                                {-2 / 9.0, 2 / 9.0, -2 / 9.0},
-                                {1 / 90.0, 1 / 45.0, 2 / 45.0},
-                                {1 / 90.0, -1 / 45.0, 2 / 45.0},
-                                {32 / 45.0, 16 / 45.0, 8 / 45.0},
-                                {32 / 45.0, -16 / 45.0, 8 / 45.0},
+static const float g6[8][3] = {{1, 0, 0},
+                                {-2 / 9.0F, -2 / 9.0F, -2 / 9.0F},
+                                {-2 / 9.0F, 2 / 9.0F, -2 / 9.0F},
+                                {1 / 90.0F, 1 / 45.0F, 2 / 45.0F},
+                                {1 / 90.0F, -1 / 45.0F, 2 / 45.0F},
+                                {32 / 45.0F, 16 / 45.0F, 8 / 45.0F},
+                                {32 / 45.0F, -16 / 45.0F, 8 / 45.0F},
                                 {0, 0, 1}};
 
 #define LANES(P) (*(tile_lanes *)(void *)(P))
@@ -97,16 +97,16 @@ TRANSFORMS(6, 8, bt6, at6)
 tile_input *tile_input_of(int m) { return m == 2 ? input2 : m == 4 ? input4 : input6; }
 tile_output *tile_output_of(int m) { return m == 2 ? output2 : m == 4 ? output4 : output6; }
 
-void tile_weight(int m, const float g[9], double u[TILE_MAX * TILE_MAX])
+BASE_SIMD void tile_weight(int m, const tile_lanes g[9], float *u, size_t step)
 {
-    const double(*a)[3] = m == 2 ? g2 : m == 4 ? g4 : g6;
+    const float(*a)[3] = m == 2 ? g2 : m == 4 ? g4 : g6;
     int n = m + 2;
-    double t[TILE_MAX][3];
+    tile_lanes t[TILE_MAX][3];
     for (int i = 0; i < n; i++)
         for (int j = 0; j < 3; j++)
-            t[i][j] = a[i][0] * (double)g[j] + a[i][1] * (double)g[3 + j] +
-                      a[i][2] * (double)g[6 + j];
+            t[i][j] = a[i][0] * g[j] + a[i][1] * g[3 + j] + a[i][2] * g[6 + j];
     for (int i = 0; i < n; i++)
         for (int j = 0; j < n; j++)
-            u[i * n + j] = t[i][0] * a[j][0] + t[i][1] * a[j][1] + t[i][2] * a[j][2];
+            LANES(u + (size_t)(i * n + j) * step) =
+                t[i][0] * a[j][0] + t[i][1] * a[j][1] + t[i][2] * a[j][2];
 }

@@ -14,7 +14,7 @@ typedef void tile_input(const tile_lanes *d, float *v, size_t step);
 typedef void tile_output(const float *v, size_t step, tile_lanes *y);
 tile_input *tile_input_of(int m);
 tile_output *tile_output_of(int m);
-// g: one 3x3 kernel, row-major -> u [n*n]: G g G', in double so that its rounding does not count.
-void tile_weight(int m, const float g[9], double u[TILE_MAX * TILE_MAX]);
+// g [9]: 3x3 kernels, row-major -> u [n*n] at steps of `step` floats: G g G'
+void tile_weight(int m, const tile_lanes g[9], float *u, size_t step);
 
 #endif

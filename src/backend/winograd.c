@@ -144,22 +144,33 @@ void cpu_wino_close(cpu_wino *w)
     base_free(w);
 }
 
+// 16 kernels k, k + step, ... as lanes; mirrored for dx
+static void gather(const float *k, int64_t step, int64_t lanes, bool mirror, tile_lanes g[9])
+{
+    for (int i = 0; i < 9; i++)
+        for (int64_t l = 0; l < TILE_LANES; l++)
+            g[i][l] = l < lanes ? k[l * step + (mirror ? 8 - i : i)] : 0;
+}
+
 // u[f][c][o] from weights [o][c][3][3]; for dx, whose input is dy, from [c][o] mirrored.
 static dnnl_status_t pack(cpu_wino *w, const float *weights)
 {
     float *u = w->pack ? w->plain : w->u;
     bool dx = w->kind == CPU_CONV_DX;
     int f = w->n * w->n;
+    int64_t bands = (w->o + TILE_LANES - 1) / TILE_LANES, step = w->c * w->o;
 #pragma omp parallel for schedule(static)
-    for (int64_t c = 0; c < w->c; c++)
-        for (int64_t o = 0; o < w->o; o++) {
-            const float *k = weights + (dx ? c * w->o + o : o * w->c + c) * 9;
-            float g[9];
-            double t[TILE_MAX * TILE_MAX];
-            for (int i = 0; i < 9; i++) g[i] = k[dx ? 8 - i : i];
-            tile_weight(w->m, g, t);
-            for (int i = 0; i < f; i++) u[(i * w->c + c) * w->o + o] = (float)t[i];
+    for (int64_t t = 0; t < bands * 8; t++) { // eight stretches of c for each 16 of o
+        int64_t o = t / 8 * TILE_LANES, lanes = w->o - o < TILE_LANES ? w->o - o : TILE_LANES;
+        for (int64_t c = t % 8 * w->c / 8; c < (t % 8 + 1) * w->c / 8; c++) {
+            tile_lanes g[9], all[TILE_MAX * TILE_MAX];
+            gather(weights + (dx ? c * w->o + o : o * w->c + c) * 9, dx ? 9 : 9 * w->c, lanes, dx,
+                   g);
+            tile_weight(w->m, g, (float *)all, TILE_LANES);
+            for (int64_t i = 0; i < f; i++)
+                memcpy(u + i * step + c * w->o + o, &all[i], (size_t)lanes * sizeof *u);
         }
+    }
     dnnl_exec_arg_t arg[] = {{DNNL_ARG_FROM, w->mem_plain}, {DNNL_ARG_TO, w->mem_u}};
     return w->pack ? dnnl_primitive_execute(w->pack, w->stream, 2, arg) : dnnl_success;
 }
