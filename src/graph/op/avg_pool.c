@@ -73,13 +73,18 @@ static void ref_dx(const tg_node *y, const double *const x[], double *out)
 
 // n channels of the mean over rows a, columns b of x, an image of w columns and c channels.
 // Sums are in double, since a window may be the whole image.
-static void mean(float *y, const float *x, int64_t w, int64_t c, int64_t n, window_span a,
-                 window_span b, double share)
+BASE_SIMD static void mean(float *y, const float *x, int64_t w, int64_t c, int64_t n, window_span a,
+                           window_span b, double share)
 {
     double sum[CHANNELS] = {0};
     for (int64_t u = a.from; u < a.to; u++)
-        for (int64_t v = b.from; v < b.to; v++)
-            for (int64_t k = 0; k < n; k++) sum[k] += (double)x[(u * w + v) * c + k];
+        for (int64_t v = b.from; v < b.to; v++) {
+            const float *from = x + (u * w + v) * c;
+            if (n == CHANNELS)
+                for (int k = 0; k < CHANNELS; k++) sum[k] += (double)from[k];
+            else
+                for (int64_t k = 0; k < n; k++) sum[k] += (double)from[k];
+        }
     for (int64_t k = 0; k < n; k++) y[k] = (float)(sum[k] * share);
 }
 

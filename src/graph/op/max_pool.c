@@ -1,6 +1,7 @@
 // max_pool.c -- maxima over windows; max_unpool scatters dy to where they were, max_pool_at reads
 // another array there. The first maximum in row-major order counts; padding never does.
 #include "graph/op/window.h"
+#include <math.h>
 #include <string.h>
 
 enum { CHANNELS = 16 }; // handled together
@@ -43,7 +44,7 @@ static void vjp_at(tg_node *y, tg_node *dy, tg_node *dx[])
 }
 
 // Does v take over from the best so far? NaN wins, and the first stays.
-#define BEATS(V, BEST) ((V) > (BEST) || ((V) != (V) && (BEST) == (BEST)))
+#define BEATS(V, BEST) (((V) > (BEST)) | (((V) != (V)) & ((BEST) == (BEST))))
 
 static int64_t argmax(const double *x, int64_t w, window_span a, window_span b)
 {
@@ -86,22 +87,32 @@ static void ref_at(const tg_node *y, const double *const x[], double *out)
     walk(y, y->in[1]->shape, y->shape, x[1], x[0], out);
 }
 
+// The pixel's channel k takes over from the best so far, where it is larger.
+#define CHALLENGE(K)                                                                               \
+    do {                                                                                           \
+        int32_t beats = BEATS(from[K], best[K]);                                                   \
+        best[K] = beats ? from[K] : best[K];                                                       \
+        at[K] = beats ? pixel : at[K];                                                             \
+    } while (0)
+
 // The maxima of n channels over rows a, columns b of x, an image of w columns and c channels,
 // and their pixels.
-static void maxima(const float *x, int64_t w, int64_t c, int64_t n, window_span a, window_span b,
-                   float best[CHANNELS], int32_t at[CHANNELS])
+BASE_SIMD static void maxima(const float *restrict x, int64_t w, int64_t c, int64_t n,
+                             window_span a, window_span b, float *restrict best,
+                             int32_t *restrict at)
 {
-    for (int64_t k = 0; k < n; k++) best[k] = x[(a.from * w + b.from) * c + k];
-    for (int64_t k = 0; k < n; k++) at[k] = (int32_t)(a.from * w + b.from);
+    for (int k = 0; k < CHANNELS; k++) best[k] = -INFINITY;
+    for (int k = 0; k < CHANNELS; k++) at[k] = (int32_t)(a.from * w + b.from);
     for (int64_t u = a.from; u < a.to; u++)
         for (int64_t v = b.from; v < b.to; v++) {
             const float *from = x + (u * w + v) * c;
             int32_t pixel = (int32_t)(u * w + v);
-            for (int64_t k = 0; k < n; k++) {
-                bool beats = BEATS(from[k], best[k]);
-                best[k] = beats ? from[k] : best[k];
-                at[k] = beats ? pixel : at[k];
+            if (n < CHANNELS) {
+                for (int64_t k = 0; k < n; k++) CHALLENGE(k);
+                continue;
             }
+#pragma omp simd
+            for (int k = 0; k < CHANNELS; k++) CHALLENGE(k); // a known length makes better code
         }
 }
 
@@ -204,7 +215,7 @@ static tg_node *distinct(tg_graph *g, base_rng *r, tg_shape s)
         for (int i = 0; i < n; i++) v[i] = 0.1 * (order[i] - n / 2);
         x = tg_double(g, s, v);
     } else {
-        tg_fail(g, "out of memory");
+        tg_no_memory(g);
     }
     base_free(order), base_free(v);
     return x;

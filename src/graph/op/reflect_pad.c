@@ -67,7 +67,7 @@ static void copy(float *to, const float *from, int64_t n)
     memcpy(to, from, sizeof *to * (size_t)n);
 }
 
-static void add(float *to, const float *from, int64_t n)
+BASE_SIMD static void add(float *restrict to, const float *restrict from, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) to[i] += from[i];
 }

@@ -169,7 +169,8 @@ static int prepare(const tg_node *y, const tg_wish *wish, void **state)
 }
 
 // y = sum of t[k].w * x[t[k].at * n ..], n floats each.
-static void mix(float *restrict y, const float *restrict x, const tap *t, int64_t taps_n, int64_t n)
+BASE_SIMD static void mix(float *restrict y, const float *restrict x, const tap *t, int64_t taps_n,
+                          int64_t n)
 {
     int64_t k = taps_n % 2 ? 1 : 2;
     if (taps_n == 0) {

@@ -46,10 +46,11 @@ static corners around(double column, double row, int64_t h, int64_t w)
 {
     corners k = {0};
     if (!(column > -1 && column < (double)w && row > -1 && row < (double)h)) return k; // NaN too
-    double fc = floor(column), fr = floor(row);
+    int64_t left = (int64_t)(column + 1) - 1, top = (int64_t)(row + 1) - 1; // rounded down
+    double right = column - (double)left, down = row - (double)top;
     for (int i = 0; i < 4; i++) {
-        int64_t c = (int64_t)fc + i % 2, r = (int64_t)fr + i / 2;
-        double u = i % 2 ? column - fc : 1 - (column - fc), v = i / 2 ? row - fr : 1 - (row - fr);
+        int64_t c = left + i % 2, r = top + i / 2;
+        double u = i % 2 ? right : 1 - right, v = i / 2 ? down : 1 - down;
         if (c < 0 || c >= w || r < 0 || r >= h || u * v == 0) continue;
         k.at[k.n] = r * w + c, k.w[k.n++] = u * v;
     }

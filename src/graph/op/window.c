@@ -30,6 +30,7 @@ const char *window_shape(const window_args *p, tg_shape x, tg_shape *out)
     if (p->pad >= p->kh || p->pad >= p->kw) return "padding must be less than the window";
     if (p->kh > most || p->kw > most || p->stride > most || x.dim[2] > most || x.dim[3] > most)
         return "a size is too large";
+    if (x.dim[2] * x.dim[3] > most) return "the image is too large";
     if (p->kh > x.dim[2] + 2 * p->pad || p->kw > x.dim[3] + 2 * p->pad)
         return "the window is larger than the padded image";
     out->dim[2] = outputs(p, x.dim[2], p->kh);
