@@ -35,8 +35,8 @@ int cpu_conv_open(cpu_conv **c, cpu_conv_kind kind, const cpu_conv_shape *s,
                   const cpu_conv_post *post, bool keep_weights);
 void cpu_conv_close(cpu_conv *c);
 int cpu_conv_run(cpu_conv *c, const float *a, const float *b, const float *bias, float *out);
-void cpu_conv_forget(cpu_conv *c);         // the weights have changed
-size_t cpu_conv_bytes(const cpu_conv *c);  // packed weights and scratch
+void cpu_conv_forget(cpu_conv *c);           // the weights have changed
+size_t cpu_conv_bytes(const cpu_conv *c);    // packed weights and scratch
 const char *cpu_conv_how(const cpu_conv *c); // what oneDNN chose, for `guise bench` and doctor
 
 // "oneDNN 2.6.3, AVX-512, 2 threads", with what is in use; text stays valid.

@@ -137,7 +137,8 @@ static dnnl_status_t operands(cpu_conv *c, cpu_conv_kind kind, const cpu_conv_sh
     shim_md x = {0}, w = {0}, y = {0}, b = {0};
     dnnl_status_t e = shim_md_make(&x, 4, xd, dnnl_nhwc);
     if (!e) e = shim_md_make(&y, 4, yd, dnnl_nhwc);
-    if (!e) e = shim_md_make(&w, grouped ? 5 : 4, grouped ? wd : wp, grouped ? dnnl_goihw : dnnl_oihw);
+    if (!e)
+        e = shim_md_make(&w, grouped ? 5 : 4, grouped ? wd : wp, grouped ? dnnl_goihw : dnnl_oihw);
     if (!e && bias) e = shim_md_make(&b, 1, (int64_t[]){s->o}, dnnl_a);
     bool dx = kind == CPU_CONV_DX, dw = kind == CPU_CONV_DW;
     shim_desc xi = shim_query(pd, dx ? dnnl_query_diff_src_md : dnnl_query_src_md);
@@ -176,8 +177,10 @@ int cpu_conv_open(cpu_conv **out, cpu_conv_kind kind, const cpu_conv_shape *s,
     if (!e) e = dnnl_primitive_create(&c->prim, pd);
     if (!e) e = dnnl_stream_create(&c->stream, shim_engine(), dnnl_stream_default_flags);
     if (pd) dnnl_primitive_desc_destroy(pd);
-    if (e) cpu_conv_close(c);
-    else *out = c;
+    if (e)
+        cpu_conv_close(c);
+    else
+        *out = c;
     return e ? GUISE_NO_MEMORY : GUISE_OK;
 }
 

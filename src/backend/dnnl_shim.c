@@ -33,8 +33,7 @@ dnnl_status_t shim_conv_desc(dnnl_primitive_desc_t *pd, cpu_conv_kind kind, cons
                              bool training, const_dnnl_primitive_attr_t attr, dnnl_engine_t engine,
                              const_dnnl_primitive_desc_t hint)
 {
-    shim_desc x = shim_ref(&c->x), w = shim_ref(&c->w), b = shim_ref(&c->bias),
-              y = shim_ref(&c->y);
+    shim_desc x = shim_ref(&c->x), w = shim_ref(&c->w), b = shim_ref(&c->bias), y = shim_ref(&c->y);
     dnnl_alg_kind_t alg = dnnl_convolution_direct;
     if (kind == CPU_CONV_DX)
         return dnnl_convolution_backward_data_primitive_desc_create(
@@ -76,14 +75,13 @@ dnnl_status_t shim_conv_desc(dnnl_primitive_desc_t *pd, cpu_conv_kind kind, cons
                              bool training, const_dnnl_primitive_attr_t attr, dnnl_engine_t engine,
                              const_dnnl_primitive_desc_t hint)
 {
-    shim_desc x = shim_ref(&c->x), w = shim_ref(&c->w), b = shim_ref(&c->bias),
-              y = shim_ref(&c->y);
+    shim_desc x = shim_ref(&c->x), w = shim_ref(&c->w), b = shim_ref(&c->bias), y = shim_ref(&c->y);
     dnnl_convolution_desc_t d;
     dnnl_alg_kind_t alg = dnnl_convolution_direct;
     dnnl_status_t s;
     if (kind == CPU_CONV_DX)
-        s = dnnl_dilated_convolution_backward_data_desc_init(&d, alg, x, w, y, c->stride,
-                                                             c->dilate, c->before, c->after);
+        s = dnnl_dilated_convolution_backward_data_desc_init(&d, alg, x, w, y, c->stride, c->dilate,
+                                                             c->before, c->after);
     else if (kind == CPU_CONV_DW)
         s = dnnl_dilated_convolution_backward_weights_desc_init(&d, alg, x, w, b, y, c->stride,
                                                                 c->dilate, c->before, c->after);

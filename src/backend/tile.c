@@ -13,17 +13,17 @@ static const float bt4[6][6] = {{4, 0, -5, 0, 1, 0},  {0, -4, -4, 1, 1, 0}, {0, 
 static const float at4[4][6] = {
     {1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 0}, {0, 1, -1, 8, -8, 1}};
 static const float g4[6][3] = {{1 / 4.0F, 0, 0},
-                                {-1 / 6.0F, -1 / 6.0F, -1 / 6.0F},
-                                {-1 / 6.0F, 1 / 6.0F, -1 / 6.0F},
-                                {1 / 24.0F, 1 / 12.0F, 1 / 6.0F},
-                                {1 / 24.0F, -1 / 12.0F, 1 / 6.0F},
-                                {0, 0, 1}};
+                               {-1 / 6.0F, -1 / 6.0F, -1 / 6.0F},
+                               {-1 / 6.0F, 1 / 6.0F, -1 / 6.0F},
+                               {1 / 24.0F, 1 / 12.0F, 1 / 6.0F},
+                               {1 / 24.0F, -1 / 12.0F, 1 / 6.0F},
+                               {0, 0, 1}};
 
 static const float bt6[8][8] = {
-    {1, 0, -5.25F, 0, 5.25F, 0, -1, 0},       {0, 1, 1, -4.25F, -4.25F, 1, 1, 0},
-    {0, -1, 1, 4.25F, -4.25F, -1, 1, 0},      {0, 0.5F, 0.25F, -2.5F, -1.25F, 2, 1, 0},
+    {1, 0, -5.25F, 0, 5.25F, 0, -1, 0},        {0, 1, 1, -4.25F, -4.25F, 1, 1, 0},
+    {0, -1, 1, 4.25F, -4.25F, -1, 1, 0},       {0, 0.5F, 0.25F, -2.5F, -1.25F, 2, 1, 0},
     {0, -0.5F, 0.25F, 2.5F, -1.25F, -2, 1, 0}, {0, 2, 4, -2.5F, -5, 0.5F, 1, 0},
-    {0, -2, 4, 2.5F, -5, -0.5F, 1, 0},        {0, -1, 0, 5.25F, 0, -5.25F, 0, 1}};
+    {0, -2, 4, 2.5F, -5, -0.5F, 1, 0},         {0, -1, 0, 5.25F, 0, -5.25F, 0, 1}};
 static const float at6[6][8] = {{1, 1, 1, 1, 1, 1, 1, 0},
                                 {0, 1, -1, 2, -2, 0.5F, -0.5F, 0},
                                 {0, 1, 1, 4, 4, 0.25F, 0.25F, 0},
@@ -31,16 +31,24 @@ static const float at6[6][8] = {{1, 1, 1, 1, 1, 1, 1, 0},
                                 {0, 1, 1, 16, 16, 0.0625F, 0.0625F, 0},
                                 {0, 1, -1, 32, -32, 0.03125F, -0.03125F, 1}};
 static const float g6[8][3] = {{1, 0, 0},
-                                {-2 / 9.0F, -2 / 9.0F, -2 / 9.0F},
-                                {-2 / 9.0F, 2 / 9.0F, -2 / 9.0F},
-                                {1 / 90.0F, 1 / 45.0F, 2 / 45.0F},
-                                {1 / 90.0F, -1 / 45.0F, 2 / 45.0F},
-                                {32 / 45.0F, 16 / 45.0F, 8 / 45.0F},
-                                {32 / 45.0F, -16 / 45.0F, 8 / 45.0F},
-                                {0, 0, 1}};
+                               {-2 / 9.0F, -2 / 9.0F, -2 / 9.0F},
+                               {-2 / 9.0F, 2 / 9.0F, -2 / 9.0F},
+                               {1 / 90.0F, 1 / 45.0F, 2 / 45.0F},
+                               {1 / 90.0F, -1 / 45.0F, 2 / 45.0F},
+                               {32 / 45.0F, 16 / 45.0F, 8 / 45.0F},
+                               {32 / 45.0F, -16 / 45.0F, 8 / 45.0F},
+                               {0, 0, 1}};
 
-#define LANES(P) (*(tile_lanes *)(void *)(P))
+#define LANES(P)  (*(tile_lanes *)(void *)(P))
 #define CLANES(P) (*(const tile_lanes *)(const void *)(P))
+
+// Sanitizers and other compilers take minutes over the unrolled loops.
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&                  \
+    !defined(__SANITIZE_THREAD__)
+#define UNROLL _Pragma("GCC unroll 8")
+#else
+#define UNROLL
+#endif
 
 // The loops have constant bounds and coefficients: unrolled, they are the sums of a hand-written
 // transform, without the zeros.
@@ -48,45 +56,38 @@ static const float g6[8][3] = {{1, 0, 0},
     BASE_SIMD static void input##M(const tile_lanes *d, float *v, size_t step)                     \
     {                                                                                              \
         tile_lanes t[N][N];                                                                        \
-        _Pragma("GCC unroll 8") for (int i = 0; i < (N); i++)                                      \
-            _Pragma("GCC unroll 8") for (int j = 0; j < (N); j++)                                  \
+        UNROLL for (int i = 0; i < (N); i++) UNROLL for (int j = 0; j < (N); j++)                  \
         {                                                                                          \
             tile_lanes s = {0};                                                                    \
-            _Pragma("GCC unroll 8") for (int k = 0; k < (N); k++) if (BT[i][k] != 0) s +=          \
+            UNROLL for (int k = 0; k < (N); k++) if (BT[i][k] != 0) s +=                           \
                 BT[i][k] * d[k * (N) + j];                                                         \
             t[i][j] = s;                                                                           \
         }                                                                                          \
-        _Pragma("GCC unroll 8") for (int i = 0; i < (N); i++)                                      \
-            _Pragma("GCC unroll 8") for (int j = 0; j < (N); j++)                                  \
+        UNROLL for (int i = 0; i < (N); i++) UNROLL for (int j = 0; j < (N); j++)                  \
         {                                                                                          \
             tile_lanes s = {0};                                                                    \
-            _Pragma("GCC unroll 8") for (int k = 0; k < (N); k++) if (BT[j][k] != 0) s +=          \
-                BT[j][k] * t[i][k];                                                                \
+            UNROLL for (int k = 0; k < (N); k++) if (BT[j][k] != 0) s += BT[j][k] * t[i][k];       \
             LANES(v + (size_t)(i * (N) + j) * step) = s;                                           \
         }                                                                                          \
     }                                                                                              \
     BASE_SIMD static void output##M(const float *v, size_t step, tile_lanes *y)                    \
     {                                                                                              \
         tile_lanes t[M][N];                                                                        \
-        _Pragma("GCC unroll 8") for (int j = 0; j < (N); j++)                                      \
+        UNROLL for (int j = 0; j < (N); j++)                                                       \
         {                                                                                          \
             tile_lanes c[N];                                                                       \
-            _Pragma("GCC unroll 8") for (int k = 0; k < (N); k++) c[k] =                           \
-                CLANES(v + (size_t)(k * (N) + j) * step);                                          \
-            _Pragma("GCC unroll 8") for (int i = 0; i < (M); i++)                                  \
+            UNROLL for (int k = 0; k < (N); k++) c[k] = CLANES(v + (size_t)(k * (N) + j) * step);  \
+            UNROLL for (int i = 0; i < (M); i++)                                                   \
             {                                                                                      \
                 tile_lanes s = {0};                                                                \
-                _Pragma("GCC unroll 8") for (int k = 0; k < (N); k++) if (AT[i][k] != 0) s +=      \
-                    AT[i][k] * c[k];                                                               \
+                UNROLL for (int k = 0; k < (N); k++) if (AT[i][k] != 0) s += AT[i][k] * c[k];      \
                 t[i][j] = s;                                                                       \
             }                                                                                      \
         }                                                                                          \
-        _Pragma("GCC unroll 8") for (int i = 0; i < (M); i++)                                      \
-            _Pragma("GCC unroll 8") for (int j = 0; j < (M); j++)                                  \
+        UNROLL for (int i = 0; i < (M); i++) UNROLL for (int j = 0; j < (M); j++)                  \
         {                                                                                          \
             tile_lanes s = {0};                                                                    \
-            _Pragma("GCC unroll 8") for (int k = 0; k < (N); k++) if (AT[j][k] != 0) s +=          \
-                AT[j][k] * t[i][k];                                                                \
+            UNROLL for (int k = 0; k < (N); k++) if (AT[j][k] != 0) s += AT[j][k] * t[i][k];       \
             y[i * (M) + j] = s;                                                                    \
         }                                                                                          \
     }

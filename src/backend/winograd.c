@@ -12,8 +12,8 @@ enum { CHUNK_BYTES = 6 << 20 }; // transformed tiles of a chunk, in and out toge
 
 struct cpu_wino {
     cpu_conv_kind kind;
-    int m, n;                        // side of output and input tiles
-    int64_t batch, h, w, c, oh, ow, o; // the image read and the image made
+    int m, n;                                            // side of output and input tiles
+    int64_t batch, h, w, c, oh, ow, o;                   // the image read and the image made
     int64_t pad_top, pad_left, rows, cols, tiles, chunk; // tiles in all, in a chunk
     bool act, add, bias, keep, packed;
     float slope;
@@ -122,8 +122,10 @@ int cpu_wino_open(cpu_wino **out, cpu_conv_kind kind, const cpu_conv_shape *s, i
     }
     dnnl_status_t e = make_product(w);
     if (!e) e = memory(w);
-    if (e) cpu_wino_close(w);
-    else *out = w;
+    if (e)
+        cpu_wino_close(w);
+    else
+        *out = w;
     return e ? GUISE_NO_MEMORY : GUISE_OK;
 }
 

@@ -190,8 +190,7 @@ static tg_node *push(tg_graph *g, const tg_node *x)
     *y = *x;
     y->graph = g;
     y->id = (int)g->n;
-    if (!BASE_PUSH_ROOM(g->node, g->n, g->cap) || !make_slots(g))
-        return tg_no_memory(g);
+    if (!BASE_PUSH_ROOM(g->node, g->n, g->cap) || !make_slots(g)) return tg_no_memory(g);
     g->node[g->n++] = y;
     if (y->op) *slot_of(g, y) = (int)g->n;
     return y;
@@ -269,8 +268,7 @@ static double *contents(tg_node *leaf_node) // made on first use: zeros, or a co
     if (leaf_node->data) return leaf_node->data;
     int64_t n = tg_count(leaf_node->shape);
     leaf_node->data = base_alloc((size_t)n, sizeof(double));
-    if (!leaf_node->data)
-        return tg_no_memory(leaf_node->graph);
+    if (!leaf_node->data) return tg_no_memory(leaf_node->graph);
     for (int64_t i = 0; leaf_node->values && i < n; i++)
         leaf_node->data[i] = (double)leaf_node->values[i];
     return leaf_node->data;

@@ -22,10 +22,10 @@ typedef struct {
     double slope;
 } tg_wish;
 
-enum { // tg_op.flags
-    TG_FOLLOW = 1, // takes rank-4 operands in either layout, all the same; call->last says which
-    TG_LINEAR = 2, // linear in each input, the others held
-    TG_ALIAS = 8,  // the output is input 0's bytes, row-major: the plan may share the memory
+enum {               // tg_op.flags
+    TG_FOLLOW = 1,   // takes rank-4 operands in either layout, all the same; call->last says which
+    TG_LINEAR = 2,   // linear in each input, the others held
+    TG_ALIAS = 8,    // the output is input 0's bytes, row-major: the plan may share the memory
     TG_EPILOGUE = 4, // can add a bias for each channel and a ReLU of any slope on the way out
 };
 

@@ -20,12 +20,12 @@ tg_node *tg_abs(tg_node *x);
 tg_node *tg_sign(tg_node *x); // -1, 0 or 1; its derivative is 0
 tg_node *tg_sin(tg_node *x);
 tg_node *tg_cos(tg_node *x);
-tg_node *tg_leaky_relu(tg_node *x, double slope);    // x where x > 0, else slope x
-tg_node *tg_affine(tg_node *x, double k, double c);  // k x + c
-tg_node *tg_clip(tg_node *x, double lo, double hi);  // derivative 1 inside lo..hi, else 0
+tg_node *tg_leaky_relu(tg_node *x, double slope);     // x where x > 0, else slope x
+tg_node *tg_affine(tg_node *x, double k, double c);   // k x + c
+tg_node *tg_clip(tg_node *x, double lo, double hi);   // derivative 1 inside lo..hi, else 0
 tg_node *tg_within(tg_node *x, double lo, double hi); // 1 where lo < x < hi, else 0
-tg_node *tg_scale(tg_node *x, double k);             // k x
-tg_node *tg_shift(tg_node *x, double c);             // x + c
+tg_node *tg_scale(tg_node *x, double k);              // k x
+tg_node *tg_shift(tg_node *x, double c);              // x + c
 tg_node *tg_neg(tg_node *x);
 tg_node *tg_detach(tg_node *x); // x, but a constant to tg_grad
 
@@ -33,8 +33,8 @@ tg_node *tg_detach(tg_node *x); // x, but a constant to tg_grad
 tg_node *tg_add(tg_node *a, tg_node *b);
 tg_node *tg_sub(tg_node *a, tg_node *b);
 tg_node *tg_mul(tg_node *a, tg_node *b);
-tg_node *tg_div(tg_node *a, tg_node *b);     // a recip(b)
-tg_node *tg_maximum(tg_node *a, tg_node *b); // composed
+tg_node *tg_div(tg_node *a, tg_node *b);       // a recip(b)
+tg_node *tg_maximum(tg_node *a, tg_node *b);   // composed
 tg_node *tg_prelu(tg_node *x, tg_node *slope); // x > 0 ? x : slope x, slope expands; composed
 
 // Expanding and adding up; each is the other's adjoint.
@@ -45,15 +45,15 @@ tg_node *tg_mean(tg_node *x);                // [any] -> []
 tg_node *tg_mean_to(tg_node *x, tg_shape to);
 
 // Moving elements. slice and pad are each other's adjoint.
-tg_node *tg_reshape(tg_node *x, tg_shape to);            // same count, row-major order kept
-tg_node *tg_transpose(tg_node *x, const int perm[]);     // y.dim[i] = x.dim[perm[i]]
+tg_node *tg_reshape(tg_node *x, tg_shape to);        // same count, row-major order kept
+tg_node *tg_transpose(tg_node *x, const int perm[]); // y.dim[i] = x.dim[perm[i]]
 tg_node *tg_slice(tg_node *x, int dim, int64_t from, int64_t n);
-tg_node *tg_pad(tg_node *x, int dim, int64_t before, int64_t after);  // zeros
-tg_node *tg_concat(tg_node *const x[], int n, int dim);  // any n
-tg_node *tg_flip(tg_node *x, int dim);                   // reverse the order along dim
+tg_node *tg_pad(tg_node *x, int dim, int64_t before, int64_t after); // zeros
+tg_node *tg_concat(tg_node *const x[], int n, int dim);              // any n
+tg_node *tg_flip(tg_node *x, int dim);                               // reverse the order along dim
 
 // Products. Transposition flags come first to the operand they name.
-tg_node *tg_matmul(tg_node *a, tg_node *b, bool ta, bool tb);  // [m,k] [k,n] -> [m,n]
+tg_node *tg_matmul(tg_node *a, tg_node *b, bool ta, bool tb); // [m,k] [k,n] -> [m,n]
 
 // Convolution (cross-correlation), NCHW; conv2d and its two adjoints are one family.
 //   x [n,c,h,w], w [o,c/groups,kh,kw] -> y [n,o,oh,ow],  oh = (h + top + bottom - kh) / stride + 1
@@ -91,6 +91,6 @@ tg_node *tg_max_unpool(tg_node *dy, tg_node *x, tg_window p);
 tg_node *tg_max_pool_at(tg_node *v, tg_node *x, tg_window p);
 // Sample x at (m0 j + m1 i + m2, m3 j + m4 i + m5) = (column, row) for output column j, row i:
 // bilinear, pixel centres at whole numbers, zero outside. m [n,6] has no gradient.
-tg_node *tg_warp(tg_node *x, tg_node *m, int64_t h, int64_t w); // -> [n,c,h,w]
+tg_node *tg_warp(tg_node *x, tg_node *m, int64_t h, int64_t w);     // -> [n,c,h,w]
 tg_node *tg_warp_dx(tg_node *dy, tg_node *m, int64_t h, int64_t w); // h, w of x
 #endif

@@ -216,8 +216,7 @@ static guise_status make_step(tg_plan *p, const tg_node *y, int layout, base_err
         p->value[out].offset = (size_t)in;
         return s;
     }
-    if (p->options.unfused || note->conv != PLAN_NONE ||
-        (!y->op->map && y->op != &tg_op_sum_to))
+    if (p->options.unfused || note->conv != PLAN_NONE || (!y->op->map && y->op != &tg_op_sum_to))
         return make_op(p, y, layout, e);
     plan_step t = {0};
     guise_status s = plan_program_make(p, y, &t, e);

@@ -52,7 +52,7 @@ typedef enum { AT_NOWHERE, AT_ARENA, AT_BOUND, AT_CONST, AT_ALIAS } plan_place;
 
 typedef struct {
     plan_place place;
-    size_t offset; // AT_ARENA: bytes; AT_CONST: index into consts; AT_ALIAS: value
+    size_t offset;   // AT_ARENA: bytes; AT_CONST: index into consts; AT_ALIAS: value
     int first, last; // steps that make it and use it last
 } plan_value;
 

@@ -21,8 +21,7 @@ BASE_SIMD static void map(const tg_node *y, int64_t n, const float *const x[], f
     const args *p = y->args;
     const float k = (float)p->k, c = (float)p->c, *a = x[0];
     float *o = out;
-    _Pragma("omp simd")
-    for (int64_t i = 0; i < n; i++) o[i] = k * a[i] + c;
+    _Pragma("omp simd") for (int64_t i = 0; i < n; i++) o[i] = k * a[i] + c;
 }
 
 static tg_node *sample(tg_graph *g, base_rng *r)

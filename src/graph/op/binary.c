@@ -34,13 +34,13 @@ static tg_node *pair(const tg_op *op, tg_node *a, tg_node *b)
     {                                                                                              \
         for (int64_t i = 0, n = tg_count(y->shape); i < n; i++) out[i] = x[0][i] SIGN x[1][i];     \
     }                                                                                              \
-    BASE_SIMD static void NAME##_map(const tg_node *y, int64_t n, const float *const x[], float *out)        \
+    BASE_SIMD static void NAME##_map(const tg_node *y, int64_t n, const float *const x[],          \
+                                     float *out)                                                   \
     {                                                                                              \
         (void)y;                                                                                   \
         const float *a = x[0], *b = x[1];                                                          \
-        float *o = out;                                                                   \
-        _Pragma("omp simd")                                                                        \
-        for (int64_t i = 0; i < n; i++) o[i] = a[i] SIGN b[i];                                     \
+        float *o = out;                                                                            \
+        _Pragma("omp simd") for (int64_t i = 0; i < n; i++) o[i] = a[i] SIGN b[i];                 \
     }                                                                                              \
     static tg_node *NAME##_sample(tg_graph *g, base_rng *r)                                        \
     {                                                                                              \

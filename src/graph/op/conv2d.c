@@ -17,8 +17,7 @@ static tg_shape wanted(const args *p)
 
 static tg_shape out_shape(tg_shape x, tg_shape w, const args *p)
 {
-    return TG_SHAPE(x.dim[0], w.dim[0],
-                    (x.dim[2] + p->top + p->bottom - w.dim[2]) / p->stride + 1,
+    return TG_SHAPE(x.dim[0], w.dim[0], (x.dim[2] + p->top + p->bottom - w.dim[2]) / p->stride + 1,
                     (x.dim[3] + p->left + p->right - w.dim[3]) / p->stride + 1);
 }
 
@@ -98,17 +97,31 @@ static int prepare(const tg_node *t, int role, const tg_wish *wish, void **state
     tg_shape x, w, y;
     shapes(t, role, &x, &w, &y);
     const args *p = t->args;
-    cpu_conv_shape s = {.n = x.dim[0], .c = x.dim[1], .h = x.dim[2], .w = x.dim[3],
-                        .o = w.dim[0], .oh = y.dim[2], .ow = y.dim[3], .kh = w.dim[2],
-                        .kw = w.dim[3], .stride = p->stride, .groups = p->groups, .top = p->top,
-                        .left = p->left, .bottom = p->bottom, .right = p->right};
+    cpu_conv_shape s = {.n = x.dim[0],
+                        .c = x.dim[1],
+                        .h = x.dim[2],
+                        .w = x.dim[3],
+                        .o = w.dim[0],
+                        .oh = y.dim[2],
+                        .ow = y.dim[3],
+                        .kh = w.dim[2],
+                        .kw = w.dim[3],
+                        .stride = p->stride,
+                        .groups = p->groups,
+                        .top = p->top,
+                        .left = p->left,
+                        .bottom = p->bottom,
+                        .right = p->right};
     // oneDNN wants the padding that the output size implies, even where the last rows stay unused
     s.bottom = (s.oh - 1) * s.stride + s.kh - s.h - s.top;
     s.right = (s.ow - 1) * s.stride + s.kw - s.w - s.left;
     cpu_conv_post post = {.bias = wish->bias, .act = wish->act, .slope = wish->slope};
     cpu_conv *c = NULL;
-    int e = cpu_conv_open(&c, role == Y ? CPU_CONV_Y : role == X ? CPU_CONV_DX : CPU_CONV_DW, &s,
-                          &post, wish->keep_weights);
+    int e = cpu_conv_open(&c,
+                          role == Y   ? CPU_CONV_Y
+                          : role == X ? CPU_CONV_DX
+                                      : CPU_CONV_DW,
+                          &s, &post, wish->keep_weights);
     *state = c;
     return e;
 }

@@ -19,10 +19,7 @@ static tg_node *sample(tg_graph *g, base_rng *r)
     return tg_detach(tg_const(g, x->shape, (const float[27]){0.5F, -1, 2}));
 }
 
-tg_node *tg_detach(tg_node *x)
-{
-    return tg_make(&tg_op_detach, 1, (tg_node *[]){x}, NULL, 0);
-}
+tg_node *tg_detach(tg_node *x) { return tg_make(&tg_op_detach, 1, (tg_node *[]){x}, NULL, 0); }
 
 TG_OP(detach, "y = x, with no derivative", .shape = tg_same_shape, .ref = ref, .map = map,
       .sample = sample);

@@ -21,8 +21,7 @@ BASE_SIMD static void map(const tg_node *y, int64_t n, const float *const x[], f
 {
     const float k = (float)slope(y), *a = x[0];
     float *o = out;
-    _Pragma("omp simd")
-    for (int64_t i = 0; i < n; i++) o[i] = a[i] > 0 ? a[i] : k * a[i];
+    _Pragma("omp simd") for (int64_t i = 0; i < n; i++) o[i] = a[i] > 0 ? a[i] : k * a[i];
 }
 
 static tg_node *sample(tg_graph *g, base_rng *r)

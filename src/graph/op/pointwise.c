@@ -20,13 +20,14 @@ static tg_node *sample_positive(tg_graph *g, base_rng *r) // at least 0.5, away 
             out[i] = (F);                                                                          \
         }                                                                                          \
     }                                                                                              \
-    BASE_SIMD static void NAME##_map(const tg_node *node, int64_t n, const float *const in[], float *out)    \
+    BASE_SIMD static void NAME##_map(const tg_node *node, int64_t n, const float *const in[],      \
+                                     float *out)                                                   \
     {                                                                                              \
         (void)node;                                                                                \
-        const float *a = in[0];                                                           \
-        float *o = out;                                                                   \
-        _Pragma("omp simd")                                                                        \
-        for (int64_t i = 0; i < n; i++) {                                                          \
+        const float *a = in[0];                                                                    \
+        float *o = out;                                                                            \
+        _Pragma("omp simd") for (int64_t i = 0; i < n; i++)                                        \
+        {                                                                                          \
             float x = a[i];                                                                        \
             o[i] = (float)(F);                                                                     \
         }                                                                                          \
