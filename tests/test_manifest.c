@@ -70,7 +70,7 @@ static nn_params *entries_of(const manifest *want)
 static void shape_words(tg_shape s, char text[128])
 {
     int n = 0;
-    if (!s.rank) strcpy(text, "scalar");
+    if (!s.rank) snprintf(text, 128, "scalar");
     for (int i = 0; i < s.rank; i++)
         n += snprintf(text + n, (size_t)(128 - n), i ? "x%lld" : "%lld", (long long)s.dim[i]);
 }
