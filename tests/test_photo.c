@@ -335,8 +335,8 @@ TEST(what_cannot_be_written_is_said)
     CHECK(media_photo_write(&m, test_scratch("a.xyz"), NULL, &e) == GUISE_BAD_ARGUMENT);
     CHECK(strstr(e.text, "a.xyz") != NULL);
     CHECK(media_photo_write(&m, test_scratch("plain"), NULL, NULL) == GUISE_BAD_ARGUMENT);
-    CHECK(media_photo_write(&m, test_scratch("q.jpg"), &(media_photo_options){.quality = 101}, NULL) ==
-          GUISE_BAD_ARGUMENT);
+    CHECK(media_photo_write(&m, test_scratch("q.jpg"), &(media_photo_options){.quality = 101},
+                            NULL) == GUISE_BAD_ARGUMENT);
     CHECK(media_photo_write(&m, test_scratch("no/such/dir/a.jpg"), NULL, NULL) == GUISE_IO);
     CHECK(!base_is_file(test_scratch("a.xyz")) && !base_is_file(test_scratch("q.jpg")));
     CHECK(!media_photo_writable("a.gif") && media_photo_writable("A.JPG"));

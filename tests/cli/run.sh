@@ -11,7 +11,7 @@
 #   json              standard output is one JSON value
 #   no FILE           does not exist afterwards
 set -u
-program=$1 prepare=$2 cases=$3
+program=$(realpath "$1") prepare=$(realpath "$2") cases=$3
 T=$(mktemp -d) || exit 1
 trap 'rm -rf "$T"' EXIT
 GUISE_MODELS=${GUISE_MODELS:-$(cd "$(dirname "$0")/../.." && pwd)/../shared/models}
