@@ -1,5 +1,5 @@
 // test_ops_golden.c -- ops, and small nets made of them, against numbers that other programs
-// computed in double precision (tests/golden, with a README for each folder).
+// computed in double precision from float inputs (tests/golden).
 #include "graph_case.h"
 #include "weights/weights.h"
 
