@@ -67,17 +67,6 @@ static guise_status zip_bytes(const pth_source *s, const char *key, size_t eleme
     return status;
 }
 
-// Pickle to tensors, once the pickle's bytes are at hand.
-static guise_status from_pickle(base_tensors *t, pk_value *root, const pth_source *source,
-                                base_error *e)
-{
-    pth_list l = {0};
-    guise_status s = pth_find(&l, root, e);
-    if (!s) s = pth_make(t, &l, source, e);
-    pth_list_free(&l);
-    return s;
-}
-
 // The folder of data.pkl, as text returned to you.
 static guise_status find_folder(zip_t *zip, char **folder, base_error *e)
 {
@@ -119,12 +108,15 @@ static guise_status read_archive(base_tensors *t, archive *a, base_error *e)
     size_t n = 0, used = 0;
     pk_heap heap = {0};
     pk_value *root = NULL;
+    pth_list found = {0};
     pth_source source = {zip_bytes, a, a->limit};
     char *name = base_format("%sdata.pkl", a->folder);
     guise_status s = name ? check_order(a, e) : base_no_memory(e);
     if (!s) s = read_entry(a, name, PICKLE_LIMIT, &pickle, &n, e);
     if (!s) s = pk_read(&heap, pickle, n, &used, &root, e);
-    if (!s) s = from_pickle(t, root, &source, e);
+    if (!s) s = pth_find(&found, root, e);
+    if (!s) s = pth_make(t, &found, &source, e);
+    pth_list_free(&found);
     pk_free(&heap);
     base_free(pickle);
     base_free(name);
@@ -261,6 +253,7 @@ static guise_status parse_legacy(base_tensors *t, const unsigned char *p, size_t
     pk_heap heap = {0};
     pk_value *v[5] = {NULL}; // magic, version, system, object, keys
     pieces all = {0};
+    pth_list found = {0};
     guise_status s = GUISE_OK;
     size_t at = 0;
     for (int i = 0; !s && i < 5; i++) {
@@ -269,9 +262,10 @@ static guise_status parse_legacy(base_tensors *t, const unsigned char *p, size_t
         at += used;
         if (!s && i == 2) s = check_system(v[i], e);
     }
+    if (!s) s = pth_find(&found, v[3], e);
     if (!s) s = find_pieces(&heap, v[4], p + at, n - at, &all, e);
-    pth_source source = {legacy_bytes, &all, limit_of(n)};
-    if (!s) s = from_pickle(t, v[3], &source, e);
+    if (!s) s = pth_make(t, &found, &(pth_source){legacy_bytes, &all, limit_of(n)}, e);
+    pth_list_free(&found);
     base_free(all.at);
     pk_free(&heap);
     return s;
