@@ -24,7 +24,7 @@ static void start(void)
     vips_concurrency_set(1);
     vips_cache_set_max(0);
     vips_block_untrusted_set(TRUE);
-    g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING | G_LOG_LEVEL_INFO, note, NULL);
+    g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING, note, NULL);
 }
 
 static guise_status open_vips(base_error *e)
