@@ -31,9 +31,11 @@ int golden_compare(const golden_case *c, const char *name, const float *v, size_
 // little.
 void golden_compare_norm(const golden_case *c, const char *name, const float *v, size_t n,
                          double rel);
-// Gradients by entry: <name>.l2 within rel, and all but a few of <name>.samp8 within 4 rel, in the
-// order of the weights of p whose names begin with prefix; grad[i] is the value for entry i.
-void golden_compare_grads(const golden_case *c, const char *name, const nn_params *p,
-                          const char *prefix, const float *const grad[], double rel);
+// Gradients by entry: rows of <name>.l2 within rel, and all but a few of <name>.samp8 within 4 rel,
+// from the given row on, for the weights of p whose names begin with prefix; grad[i] is the value
+// for entry i. Returns the row after the last.
+int64_t golden_compare_grads(const golden_case *c, const char *name, int64_t row,
+                             const nn_params *p, const char *prefix, const float *const grad[],
+                             double rel);
 
 #endif
