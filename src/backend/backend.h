@@ -12,6 +12,7 @@ int cpu_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, 
 typedef struct {
     int64_t n, c, h, w, o, oh, ow, kh, kw, stride, groups;
     int64_t top, left, bottom, right; // zero padding
+    int64_t reflect;                  // or mirrored padding, on all sides; CPU_CONV_Y only
 } cpu_conv_shape;
 
 typedef enum {
@@ -30,14 +31,29 @@ typedef struct {
 // A convolution made ready. x, y, dx, dy are channels-last (n h w c); weights are row-major
 // [o,c/groups,kh,kw] and packed on the way in: every time, or once where keep_weights is set
 // (until cpu_conv_forget).
+//
+// There are several ways: oneDNN's direct convolution, and Winograd's with tiles of 2, 4 or 6. By
+// default a fixed rule chooses, so that a training gives the same bits every time; with `measure`
+// all are tried, and the fastest is remembered (tune.h).
+typedef struct {
+    bool keep_weights, measure;
+} cpu_conv_wish;
+
 typedef struct cpu_conv cpu_conv;
 int cpu_conv_open(cpu_conv **c, cpu_conv_kind kind, const cpu_conv_shape *s,
-                  const cpu_conv_post *post, bool keep_weights);
+                  const cpu_conv_post *post, cpu_conv_wish wish);
 void cpu_conv_close(cpu_conv *c);
-int cpu_conv_run(cpu_conv *c, const float *a, const float *b, const float *bias, float *out);
+// scratch: cpu_conv_scratch bytes, 64-byte aligned, which steps of a plan can share.
+int cpu_conv_run(cpu_conv *c, const float *a, const float *b, const float *bias, float *out,
+                 void *scratch);
+size_t cpu_conv_scratch(const cpu_conv *c);
 void cpu_conv_forget(cpu_conv *c);           // the weights have changed
-size_t cpu_conv_bytes(const cpu_conv *c);    // packed weights and scratch
-const char *cpu_conv_how(const cpu_conv *c); // what oneDNN chose, for `guise bench` and doctor
+size_t cpu_conv_bytes(const cpu_conv *c);    // packed weights
+const char *cpu_conv_how(const cpu_conv *c); // "winograd 4", or what oneDNN chose
+
+// Where measured choices are kept between runs of the program: a text file, read now and appended
+// to from here on. NULL: in memory only, the default. Any damage to the file costs time only.
+void cpu_tune_file(const char *path);
 
 // "oneDNN 2.6.3, AVX-512, 2 threads", with what is in use; text stays valid.
 typedef struct {

@@ -1,234 +1,181 @@
-// conv.c -- convolutions by oneDNN: channels-last images, weights packed as the primitive wants.
-#include "backend/dnnl_shim.h"
+// conv.c -- a convolution by the way that suits it: oneDNN's direct one, or Winograd's.
+#include "backend/direct.h"
+#include "backend/tune.h"
+#include "backend/winograd.h"
+#include <omp.h>
 #include <string.h>
 
-// An operand: what the caller has, what the primitive takes, and the way between if they differ.
-typedef struct {
-    dnnl_memory_t user, inside; // the same handle where the descriptors agree
-    dnnl_primitive_t reorder;   // user -> inside for inputs, inside -> user for the output
-    void *buffer;               // behind inside, when it is not user
-    size_t bytes;
-} operand;
+enum { DIRECT, WINO_2, WINO_4, WINO_6, WAYS };
 
 struct cpu_conv {
-    dnnl_primitive_t prim;
-    dnnl_stream_t stream;
-    operand a, b, out;
-    dnnl_memory_t bias;
-    bool keep, packed, post_bias;
-    int arg_a, arg_b, arg_out;
-    char how[64];
+    cpu_direct *direct;
+    cpu_wino *wino;
+    cpu_conv_shape shape;
+    size_t padded_bytes; // for the direct way: x with its mirrored rim, in scratch
+    char how[32];
 };
 
-enum { LAST, ANY }; // image layouts to ask oneDNN for: channels-last, or what it likes best
-
-static dnnl_status_t describe(shim_conv *d, const cpu_conv_shape *s, bool bias, int layout)
+static int make(cpu_conv *c, cpu_conv_kind kind, int way, const cpu_conv_post *post, bool keep)
 {
-    const int64_t x[] = {s->n, s->c, s->h, s->w}, y[] = {s->n, s->o, s->oh, s->ow}, b[] = {s->o};
-    const int64_t w[] = {s->groups, s->o / s->groups, s->c / s->groups, s->kh, s->kw};
-    dnnl_format_tag_t tag = layout == LAST ? dnnl_nhwc : dnnl_format_tag_any;
-    *d = (shim_conv){.stride = {s->stride, s->stride},
-                     .before = {s->top, s->left},
-                     .after = {s->bottom, s->right}};
-    dnnl_status_t e = shim_md_make(&d->x, 4, x, tag);
-    if (!e) e = shim_md_make(&d->y, 4, y, tag);
-    if (!e && s->groups > 1) e = shim_md_make(&d->w, 5, w, dnnl_format_tag_any);
-    if (!e && s->groups == 1)
-        e = shim_md_make(&d->w, 4, (int64_t[]){s->o, s->c, s->kh, s->kw}, dnnl_format_tag_any);
-    if (!e && bias) e = shim_md_make(&d->bias, 1, b, dnnl_a);
-    return e;
-}
-
-static void end(shim_conv *d)
-{
-    shim_md_end(&d->x);
-    shim_md_end(&d->w);
-    shim_md_end(&d->bias);
-    shim_md_end(&d->y);
-}
-
-static dnnl_status_t attributes(dnnl_primitive_attr_t *attr, const cpu_conv_post *post)
-{
-    dnnl_post_ops_t ops = NULL;
-    dnnl_status_t e = dnnl_primitive_attr_create(attr);
-    if (!e) e = dnnl_post_ops_create(&ops);
-#if DNNL_VERSION_MAJOR >= 3
-    if (!e && post->add) e = dnnl_post_ops_append_sum(ops, 1, 0, dnnl_data_type_undef);
-#else
-    if (!e && post->add) e = dnnl_post_ops_append_sum(ops, 1);
-#endif
-    if (!e && post->act) e = shim_post_act(ops, post->slope);
-    if (!e) e = dnnl_primitive_attr_set_post_ops(*attr, ops);
-    if (ops) dnnl_post_ops_destroy(ops);
-    return e;
-}
-
-// The primitive descriptor for one layout, or NULL where oneDNN has none.
-static dnnl_primitive_desc_t choose(cpu_conv_kind kind, const cpu_conv_shape *s,
-                                    const cpu_conv_post *post, int layout)
-{
-    dnnl_primitive_desc_t pd = NULL, hint = NULL;
-    dnnl_primitive_attr_t attr = NULL;
-    shim_conv d = {0};
-    dnnl_status_t e = describe(&d, s, post->bias, layout);
-    if (!e) e = attributes(&attr, post);
-    if (!e && kind != CPU_CONV_Y)
-        e = shim_conv_desc(&hint, CPU_CONV_Y, &d, true, NULL, shim_engine(), NULL);
-    if (!e) e = shim_conv_desc(&pd, kind, &d, false, attr, shim_engine(), hint);
-    end(&d);
-    if (attr) dnnl_primitive_attr_destroy(attr);
-    if (hint) dnnl_primitive_desc_destroy(hint);
-    return e ? NULL : pd;
-}
-
-// Reference and product-based implementations are several times slower than the generated ones.
-static bool slow(const_dnnl_primitive_desc_t pd)
-{
-    const char *how = "";
-    dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&how);
-    return strncmp(how, "jit", 3) != 0 && strncmp(how, "brg", 3) != 0;
-}
-
-static dnnl_primitive_desc_t best(cpu_conv_kind kind, const cpu_conv_shape *s,
-                                  const cpu_conv_post *post)
-{
-    dnnl_primitive_desc_t last = choose(kind, s, post, LAST), any = NULL;
-    if (last && !slow(last)) return last;
-    any = choose(kind, s, post, ANY);
-    if (!any || (last && slow(any))) {
-        if (any) dnnl_primitive_desc_destroy(any);
-        return last;
+    cpu_conv_shape s = c->shape;
+    if (way != DIRECT) {
+        snprintf(c->how, sizeof c->how, "winograd %d", 2 * way);
+        return cpu_wino_open(&c->wino, kind, &s, 2 * way, post, keep);
     }
-    if (last) dnnl_primitive_desc_destroy(last);
-    return any;
+    if (s.reflect) {
+        s.h += 2 * s.reflect;
+        s.w += 2 * s.reflect;
+        c->padded_bytes = sizeof(float) * (size_t)(s.n * s.h * s.w * s.c);
+    }
+    return cpu_direct_open(&c->direct, kind, &s, post, keep);
 }
 
-static dnnl_status_t operand_open(operand *o, const shim_md *user, shim_desc inside, bool output)
+static void unmake(cpu_conv *c)
 {
-    dnnl_status_t e = shim_memory(&o->user, shim_ref(user), shim_engine());
-    if (e || shim_same(shim_ref(user), inside)) return e;
-    o->bytes = shim_bytes(inside);
-    o->buffer = base_aligned(o->bytes);
-    if (!o->buffer) return dnnl_out_of_memory;
-    memset(o->buffer, 0, o->bytes); // padding channels of blocked layouts
-    e = shim_memory(&o->inside, inside, shim_engine());
-    if (!e) e = dnnl_memory_set_data_handle(o->inside, o->buffer);
-    if (!e)
-        e = output ? shim_reorder(&o->reorder, inside, shim_ref(user), shim_engine())
-                   : shim_reorder(&o->reorder, shim_ref(user), inside, shim_engine());
-    return e;
+    cpu_direct_close(c->direct);
+    cpu_wino_close(c->wino);
+    *c = (cpu_conv){.shape = c->shape};
 }
 
-static void operand_close(operand *o)
+// Without measuring: Winograd's way where it was faster on every machine tried. Its transforms
+// cost as much for few channels as for many.
+static int rule(cpu_conv_kind kind, const cpu_conv_shape *s)
 {
-    if (o->user) dnnl_memory_destroy(o->user);
-    if (o->inside) dnnl_memory_destroy(o->inside);
-    if (o->reorder) dnnl_primitive_destroy(o->reorder);
-    base_free(o->buffer);
+    bool wide = s->c >= 96 && s->o >= 96 && s->oh * s->ow >= 144;
+    return wide && cpu_wino_fits(kind, s) ? WINO_4 : DIRECT;
 }
 
-static dnnl_status_t operands(cpu_conv *c, cpu_conv_kind kind, const cpu_conv_shape *s,
-                              const_dnnl_primitive_desc_t pd, bool bias)
+typedef struct { // operands for trying, all zeros
+    float *a, *b, *bias, *out;
+} trial;
+
+static bool trial_open(trial *t, cpu_conv_kind kind, const cpu_conv_shape *s)
 {
-    bool grouped = s->groups > 1;
-    const int64_t xd[] = {s->n, s->c, s->h, s->w}, yd[] = {s->n, s->o, s->oh, s->ow};
-    const int64_t wd[] = {s->groups, s->o / s->groups, s->c / s->groups, s->kh, s->kw};
-    const int64_t wp[] = {s->o, s->c, s->kh, s->kw};
-    shim_md x = {0}, w = {0}, y = {0}, b = {0};
-    dnnl_status_t e = shim_md_make(&x, 4, xd, dnnl_nhwc);
-    if (!e) e = shim_md_make(&y, 4, yd, dnnl_nhwc);
-    if (!e)
-        e = shim_md_make(&w, grouped ? 5 : 4, grouped ? wd : wp, grouped ? dnnl_goihw : dnnl_oihw);
-    if (!e && bias) e = shim_md_make(&b, 1, (int64_t[]){s->o}, dnnl_a);
-    bool dx = kind == CPU_CONV_DX, dw = kind == CPU_CONV_DW;
-    shim_desc xi = shim_query(pd, dx ? dnnl_query_diff_src_md : dnnl_query_src_md);
-    shim_desc wi = shim_query(pd, dw ? dnnl_query_diff_weights_md : dnnl_query_weights_md);
-    shim_desc yi = shim_query(pd, dx || dw ? dnnl_query_diff_dst_md : dnnl_query_dst_md);
-    if (!e) e = operand_open(&c->a, dx || dw ? &y : &x, dx || dw ? yi : xi, false);
-    if (!e) e = operand_open(&c->b, dw ? &x : &w, dw ? xi : wi, false);
-    if (!e) e = operand_open(&c->out, dx ? &x : dw ? &w : &y, dx ? xi : dw ? wi : yi, true);
-    if (!e && bias) e = shim_memory(&c->bias, shim_ref(&b), shim_engine());
-    c->arg_a = dx || dw ? DNNL_ARG_DIFF_DST : DNNL_ARG_SRC;
-    c->arg_b = dw ? DNNL_ARG_SRC : DNNL_ARG_WEIGHTS;
-    c->arg_out = dx ? DNNL_ARG_DIFF_SRC : dw ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_DST;
-    shim_md_end(&x);
-    shim_md_end(&w);
-    shim_md_end(&y);
-    shim_md_end(&b);
-    return e;
+    size_t x = (size_t)(s->n * s->c * s->h * s->w), y = (size_t)(s->n * s->o * s->oh * s->ow);
+    size_t w = (size_t)(s->o * s->c / s->groups * s->kh * s->kw);
+    size_t a = kind == CPU_CONV_Y ? x : y, b = kind == CPU_CONV_DW ? x : w;
+    size_t out = kind == CPU_CONV_Y ? y : kind == CPU_CONV_DX ? x : w;
+    t->a = base_alloc(a, sizeof(float));
+    t->b = base_alloc(b, sizeof(float));
+    t->bias = base_alloc((size_t)s->o, sizeof(float));
+    t->out = base_alloc(out, sizeof(float));
+    return t->a && t->b && t->bias && t->out;
+}
+
+static void trial_close(trial *t)
+{
+    base_free(t->a);
+    base_free(t->b);
+    base_free(t->bias);
+    base_free(t->out);
+}
+
+// Seconds of the fastest of a few runs; negative where the way does not work.
+static double seconds(cpu_conv *c, cpu_conv_kind kind, int way, const cpu_conv_post *post,
+                      bool keep, const trial *t)
+{
+    double best = -1;
+    int e = make(c, kind, way, post, keep);
+    void *scratch = e ? NULL : base_aligned(cpu_conv_scratch(c));
+    if (!e && !scratch) e = GUISE_NO_MEMORY;
+    for (int i = 0; !e && i < 4; i++) { // the first packs weights and warms up
+        double start = base_seconds();
+        e = cpu_conv_run(c, t->a, t->b, t->bias, t->out, scratch);
+        double took = base_seconds() - start;
+        if (!e && i && (best < 0 || took < best)) best = took;
+    }
+    unmake(c);
+    base_free(scratch);
+    return e ? -1 : best;
+}
+
+static int measured(cpu_conv *c, cpu_conv_kind kind, const cpu_conv_post *post, bool keep)
+{
+    const cpu_conv_shape *s = &c->shape;
+    if (!cpu_wino_fits(kind, s)) return DIRECT;
+    cpu_tune_key key = {
+        *s, kind, post && post->bias, post && post->act, keep, omp_get_max_threads()};
+    int way = cpu_tune_find(&key);
+    if (way >= 0 && way < WAYS) return way;
+    trial t = {0};
+    double best = -1;
+    way = rule(kind, s);
+    for (int i = 0; trial_open(&t, kind, s) && i < WAYS; i++) {
+        double took = seconds(c, kind, i, post, keep, &t);
+        if (took >= 0 && (best < 0 || took < best)) {
+            best = took;
+            way = i;
+        }
+        trial_close(&t);
+        t = (trial){0};
+    }
+    trial_close(&t);
+    if (best >= 0) cpu_tune_put(&key, way);
+    return way;
 }
 
 int cpu_conv_open(cpu_conv **out, cpu_conv_kind kind, const cpu_conv_shape *s,
-                  const cpu_conv_post *post, bool keep_weights)
+                  const cpu_conv_post *post, cpu_conv_wish wish)
 {
-    static const cpu_conv_post none;
     *out = NULL;
-    if (!post) post = &none;
     cpu_conv *c = base_alloc(1, sizeof *c);
-    dnnl_primitive_desc_t pd = shim_engine() && c ? best(kind, s, post) : NULL;
-    dnnl_status_t e = pd ? dnnl_success : dnnl_out_of_memory;
-    if (!e) {
-        const char *how = "";
-        dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&how);
-        snprintf(c->how, sizeof c->how, "%s", how);
-        e = operands(c, kind, s, pd, post->bias);
-        c->keep = keep_weights && kind != CPU_CONV_DW;
-    }
-    if (!e) e = dnnl_primitive_create(&c->prim, pd);
-    if (!e) e = dnnl_stream_create(&c->stream, shim_engine(), dnnl_stream_default_flags);
-    if (pd) dnnl_primitive_desc_destroy(pd);
+    if (!c) return GUISE_NO_MEMORY;
+    c->shape = *s;
+    int way = wish.measure ? measured(c, kind, post, wish.keep_weights) : rule(kind, s);
+    int e = make(c, kind, way, post, wish.keep_weights);
     if (e)
         cpu_conv_close(c);
     else
         *out = c;
-    return e ? GUISE_NO_MEMORY : GUISE_OK;
+    return e;
 }
 
 void cpu_conv_close(cpu_conv *c)
 {
     if (!c) return;
-    operand_close(&c->a);
-    operand_close(&c->b);
-    operand_close(&c->out);
-    if (c->bias) dnnl_memory_destroy(c->bias);
-    if (c->prim) dnnl_primitive_destroy(c->prim);
-    if (c->stream) dnnl_stream_destroy(c->stream);
+    unmake(c);
     base_free(c);
 }
 
-static dnnl_status_t move(cpu_conv *c, operand *o, bool output)
+static int64_t mirror(int64_t at, int64_t n) { return at < 0 ? -at : at < n ? at : 2 * n - 2 - at; }
+
+static void pad(const cpu_conv_shape *s, const float *x, float *out)
 {
-    dnnl_memory_t from = output ? o->inside : o->user, to = output ? o->user : o->inside;
-    dnnl_exec_arg_t arg[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
-    return o->reorder ? dnnl_primitive_execute(o->reorder, c->stream, 2, arg) : dnnl_success;
+    int64_t r = s->reflect, h = s->h + 2 * r, w = s->w + 2 * r, c = s->c;
+#pragma omp parallel for schedule(static) if (s->n * h * w * c > 16384)
+    for (int64_t row = 0; row < s->n * h; row++) {
+        const float *from = x + (row / h * s->h + mirror(row % h - r, s->h)) * s->w * c;
+        float *to = out + row * w * c;
+        memcpy(to + r * c, from, sizeof *to * (size_t)(s->w * c));
+        for (int64_t j = 0; j < r; j++) {
+            memcpy(to + j * c, from + (r - j) * c, sizeof *to * (size_t)c);
+            memcpy(to + (w - 1 - j) * c, from + (s->w - 1 - r + j) * c, sizeof *to * (size_t)c);
+        }
+    }
 }
 
-static dnnl_status_t give(operand *o, const float *data)
+int cpu_conv_run(cpu_conv *c, const float *a, const float *b, const float *bias, float *out,
+                 void *scratch)
 {
-    return dnnl_memory_set_data_handle(o->user, (void *)(uintptr_t)data);
+    if (c->wino) return cpu_wino_run(c->wino, a, b, bias, out, scratch);
+    if (c->shape.reflect) pad(&c->shape, a, scratch);
+    return cpu_direct_run(c->direct, c->shape.reflect ? scratch : a, b, bias, out);
 }
 
-int cpu_conv_run(cpu_conv *c, const float *a, const float *b, const float *bias, float *out)
+size_t cpu_conv_scratch(const cpu_conv *c)
 {
-    dnnl_status_t e = give(&c->a, a);
-    if (!e) e = give(&c->b, b);
-    if (!e) e = give(&c->out, out);
-    if (!e && c->bias) e = dnnl_memory_set_data_handle(c->bias, (void *)(uintptr_t)bias);
-    if (!e) e = move(c, &c->a, false);
-    if (!e && !(c->keep && c->packed)) e = move(c, &c->b, false);
-    c->packed = true;
-    dnnl_exec_arg_t arg[] = {{c->arg_a, c->a.reorder ? c->a.inside : c->a.user},
-                             {c->arg_b, c->b.reorder ? c->b.inside : c->b.user},
-                             {c->arg_out, c->out.reorder ? c->out.inside : c->out.user},
-                             {DNNL_ARG_BIAS, c->bias}};
-    if (!e) e = dnnl_primitive_execute(c->prim, c->stream, c->bias ? 4 : 3, arg);
-    if (!e) e = move(c, &c->out, true);
-    if (!e) e = dnnl_stream_wait(c->stream);
-    return e ? GUISE_NO_MEMORY : GUISE_OK;
+    return c->wino ? cpu_wino_scratch(c->wino) : c->padded_bytes;
 }
 
-void cpu_conv_forget(cpu_conv *c) { c->packed = false; }
+void cpu_conv_forget(cpu_conv *c)
+{
+    if (c->wino) cpu_wino_forget(c->wino);
+    if (c->direct) cpu_direct_forget(c->direct);
+}
 
-size_t cpu_conv_bytes(const cpu_conv *c) { return c->a.bytes + c->b.bytes + c->out.bytes; }
+size_t cpu_conv_bytes(const cpu_conv *c)
+{
+    return c->wino ? cpu_wino_bytes(c->wino) : cpu_direct_bytes(c->direct);
+}
 
-const char *cpu_conv_how(const cpu_conv *c) { return c->how; }
+const char *cpu_conv_how(const cpu_conv *c) { return c->wino ? c->how : cpu_direct_how(c->direct); }

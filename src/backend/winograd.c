@@ -12,14 +12,15 @@ enum { CHUNK_BYTES = 6 << 20 }; // transformed tiles of a chunk, in and out toge
 
 struct cpu_wino {
     cpu_conv_kind kind;
-    int m, n;                                            // side of output and input tiles
-    int64_t batch, h, w, c, oh, ow, o;                   // the image read and the image made
-    int64_t pad_top, pad_left, rows, cols, tiles, chunk; // tiles in all, in a chunk
+    int m, n;                          // side of output and input tiles
+    int64_t batch, h, w, c, oh, ow, o; // the image read and the image made
+    int64_t reflect, pad_top, pad_left, rows, cols, tiles, chunk; // tiles in all, in a chunk
     bool act, add, bias, keep, packed;
     float slope;
-    float *u, *v, *y; // [n*n][c][o] as the product wants it; [n*n][chunk][c]; [n*n][chunk][o]
-    float *plain;     // u in row-major order, only where the product wants another
-    size_t u_bytes, bytes;
+    float *u;     // [n*n][c][o], as the product wants it
+    float *v, *y; // in scratch: [n*n][chunk][c], [n*n][chunk][o]
+    float *plain; // u in row-major order, where the product wants another; kept if packed often
+    size_t u_bytes, plain_bytes, v_bytes, y_bytes;
     dnnl_primitive_t product, pack;
     dnnl_memory_t mem_v, mem_u, mem_y, mem_plain;
     dnnl_stream_t stream;
@@ -29,7 +30,7 @@ bool cpu_wino_fits(cpu_conv_kind kind, const cpu_conv_shape *s)
 {
     return kind != CPU_CONV_DW && s->kh == 3 && s->kw == 3 && s->stride == 1 && s->groups == 1 &&
            s->top >= 0 && s->left >= 0 && s->top <= 2 && s->left <= 2 && s->c % 8 == 0 &&
-           s->o % 8 == 0;
+           s->o % 8 == 0 && (!s->reflect || (kind == CPU_CONV_Y && !s->top && !s->left));
 }
 
 static void geometry(cpu_wino *w, cpu_conv_kind kind, const cpu_conv_shape *s, int m)
@@ -45,8 +46,9 @@ static void geometry(cpu_wino *w, cpu_conv_kind kind, const cpu_conv_shape *s, i
     w->oh = dx ? s->h : s->oh;
     w->ow = dx ? s->w : s->ow;
     w->o = dx ? s->c : s->o;
-    w->pad_top = dx ? 2 - s->top : s->top;
-    w->pad_left = dx ? 2 - s->left : s->left;
+    w->reflect = s->reflect;
+    w->pad_top = s->reflect + (dx ? 2 - s->top : s->top);
+    w->pad_left = s->reflect + (dx ? 2 - s->left : s->left);
     w->rows = (w->oh + m - 1) / m;
     w->cols = (w->ow + m - 1) / m;
     w->tiles = w->batch * w->rows * w->cols;
@@ -89,21 +91,11 @@ static dnnl_status_t make_product(cpu_wino *w)
 static dnnl_status_t memory(cpu_wino *w)
 {
     size_t f = (size_t)(w->n * w->n) * sizeof(float), chunk = (size_t)w->chunk;
-    // 16 lanes at a time may run over the last tile's channels
-    size_t slack = TILE_LANES * sizeof(float), v = f * chunk * (size_t)w->c + slack;
-    size_t y = f * chunk * (size_t)w->o + slack, plain = f * (size_t)(w->c * w->o);
+    w->v_bytes = (f * chunk * (size_t)w->c + 127) / 64 * 64; // the last 16 lanes may run over
+    w->y_bytes = (f * chunk * (size_t)w->o + 127) / 64 * 64;
+    w->plain_bytes = w->pack ? f * (size_t)(w->c * w->o) : 0;
     w->u = base_aligned(w->u_bytes);
-    w->v = base_aligned(v);
-    w->y = base_aligned(y);
-    if (w->pack) w->plain = base_aligned(plain);
-    w->bytes = w->u_bytes + v + y + (w->pack ? plain : 0);
-    if (!w->u || !w->v || !w->y || (w->pack && !w->plain)) return dnnl_out_of_memory;
-    memset(w->v, 0, v);
-    dnnl_status_t e = dnnl_memory_set_data_handle(w->mem_u, w->u);
-    if (!e) e = dnnl_memory_set_data_handle(w->mem_v, w->v);
-    if (!e) e = dnnl_memory_set_data_handle(w->mem_y, w->y);
-    if (!e && w->pack) e = dnnl_memory_set_data_handle(w->mem_plain, w->plain);
-    return e;
+    return w->u ? dnnl_memory_set_data_handle(w->mem_u, w->u) : dnnl_out_of_memory;
 }
 
 int cpu_wino_open(cpu_wino **out, cpu_conv_kind kind, const cpu_conv_shape *s, int m,
@@ -140,8 +132,6 @@ void cpu_wino_close(cpu_wino *w)
     if (w->mem_plain) dnnl_memory_destroy(w->mem_plain);
     if (w->stream) dnnl_stream_destroy(w->stream);
     base_free(w->u);
-    base_free(w->v);
-    base_free(w->y);
     base_free(w->plain);
     base_free(w);
 }
@@ -155,9 +145,8 @@ static void gather(const float *k, int64_t step, int64_t lanes, bool mirror, til
 }
 
 // u[f][c][o] from weights [o][c][3][3]; for dx, whose input is dy, from [c][o] mirrored.
-static dnnl_status_t pack(cpu_wino *w, const float *weights)
+static void weights_into(const cpu_wino *w, const float *weights, float *u)
 {
-    float *u = w->pack ? w->plain : w->u;
     bool dx = w->kind == CPU_CONV_DX;
     int f = w->n * w->n;
     int64_t bands = (w->o + TILE_LANES - 1) / TILE_LANES, step = w->c * w->o;
@@ -173,8 +162,22 @@ static dnnl_status_t pack(cpu_wino *w, const float *weights)
                 memcpy(u + i * step + c * w->o + o, &all[i], (size_t)lanes * sizeof *u);
         }
     }
+}
+
+static dnnl_status_t pack(cpu_wino *w, const float *weights)
+{
+    if (!w->pack) return weights_into(w, weights, w->u), dnnl_success;
+    if (!w->plain && !(w->plain = base_aligned(w->plain_bytes))) return dnnl_out_of_memory;
+    weights_into(w, weights, w->plain);
+    dnnl_status_t e = dnnl_memory_set_data_handle(w->mem_plain, w->plain);
     dnnl_exec_arg_t arg[] = {{DNNL_ARG_FROM, w->mem_plain}, {DNNL_ARG_TO, w->mem_u}};
-    return w->pack ? dnnl_primitive_execute(w->pack, w->stream, 2, arg) : dnnl_success;
+    if (!e) e = dnnl_primitive_execute(w->pack, w->stream, 2, arg);
+    if (!e) e = dnnl_stream_wait(w->stream);
+    if (w->keep) { // not needed again soon
+        base_free(w->plain);
+        w->plain = NULL;
+    }
+    return e;
 }
 
 typedef struct { // where a tile is
@@ -192,6 +195,14 @@ static void load(const float *x, int64_t lanes, tile_lanes *d)
     memcpy(d, x, (size_t)lanes * sizeof *x);
 }
 
+// Row or column at of an image with a mirrored rim; tiles may reach further still, for outputs
+// that are not kept.
+static int64_t mirror(int64_t at, int64_t n)
+{
+    at = at < 0 ? -at : at >= n ? 2 * n - 2 - at : at;
+    return at < 0 ? 0 : at;
+}
+
 static void into_tiles(const cpu_wino *w, const float *x, int64_t from, int64_t count)
 {
     tile_input *transform = tile_input_of(w->m);
@@ -205,6 +216,7 @@ static void into_tiles(const cpu_wino *w, const float *x, int64_t from, int64_t 
                 for (int j = 0; j < w->n; j++) {
                     int64_t y = s.y + i - w->pad_top, k = s.x + j - w->pad_left;
                     tile_lanes *to = &d[i * w->n + j];
+                    if (w->reflect) y = mirror(y, w->h), k = mirror(k, w->w);
                     *to = (tile_lanes){0};
                     if (y >= 0 && y < w->h && k >= 0 && k < w->w)
                         load(x + ((s.image * w->h + y) * w->w + k) * w->c + c, lanes, to);
@@ -252,11 +264,16 @@ static void out_of_tiles(const cpu_wino *w, const float *bias, float *out, int64
     }
 }
 
-int cpu_wino_run(cpu_wino *w, const float *a, const float *weights, const float *bias, float *out)
+int cpu_wino_run(cpu_wino *w, const float *a, const float *weights, const float *bias, float *out,
+                 void *scratch)
 {
     dnnl_status_t e = dnnl_success;
     if (!(w->keep && w->packed)) e = pack(w, weights);
     w->packed = true;
+    w->v = scratch;
+    w->y = (float *)(void *)((char *)scratch + w->v_bytes);
+    if (!e) e = dnnl_memory_set_data_handle(w->mem_v, w->v);
+    if (!e) e = dnnl_memory_set_data_handle(w->mem_y, w->y);
     dnnl_exec_arg_t arg[] = {
         {DNNL_ARG_SRC, w->mem_v}, {DNNL_ARG_WEIGHTS, w->mem_u}, {DNNL_ARG_DST, w->mem_y}};
     for (int64_t from = 0; !e && from < w->tiles; from += w->chunk) {
@@ -271,4 +288,6 @@ int cpu_wino_run(cpu_wino *w, const float *a, const float *weights, const float 
 
 void cpu_wino_forget(cpu_wino *w) { w->packed = false; }
 
-size_t cpu_wino_bytes(const cpu_wino *w) { return w->bytes; }
+size_t cpu_wino_bytes(const cpu_wino *w) { return w->u_bytes + (w->plain ? w->plain_bytes : 0); }
+
+size_t cpu_wino_scratch(const cpu_wino *w) { return w->v_bytes + w->y_bytes; }

@@ -13,7 +13,10 @@ bool cpu_wino_fits(cpu_conv_kind kind, const cpu_conv_shape *s);
 int cpu_wino_open(cpu_wino **w, cpu_conv_kind kind, const cpu_conv_shape *s, int m,
                   const cpu_conv_post *post, bool keep_weights);
 void cpu_wino_close(cpu_wino *w);
-int cpu_wino_run(cpu_wino *w, const float *a, const float *weights, const float *bias, float *out);
+// scratch: cpu_wino_scratch bytes, 64-byte aligned; its contents do not matter before or after.
+int cpu_wino_run(cpu_wino *w, const float *a, const float *weights, const float *bias, float *out,
+                 void *scratch);
+size_t cpu_wino_scratch(const cpu_wino *w);
 void cpu_wino_forget(cpu_wino *w);
 size_t cpu_wino_bytes(const cpu_wino *w);
 

@@ -11,8 +11,17 @@ float *plan_pointer(const tg_plan *p, int value)
     return x->kind == TG_CONST && x->values ? x->values : p->bound[v->offset];
 }
 
+// What stands for an output after simplifying.
+static const tg_node *now(const tg_plan *p, const tg_node *x)
+{
+    for (int i = 0; x && x->op && i < p->n_outs; i++)
+        if (p->from[i] == x) return p->to[i];
+    return x;
+}
+
 guise_status tg_plan_bind(tg_plan *p, const tg_node *x, float *data, base_error *e)
 {
+    x = now(p, x);
     if (!x || x->graph != p->graph)
         return base_fail(e, GUISE_BAD_ARGUMENT, "%s", "bind: the node is not of the plan's graph");
     if (x->kind == TG_CONST) return GUISE_OK;
@@ -92,7 +101,7 @@ static int run_op(const tg_plan *p, const plan_step *s)
 {
     const float *x[PLAN_MAX_OPERANDS];
     for (int i = 0; i < s->n_in; i++) x[i] = plan_pointer(p, s->in[i]);
-    tg_call c = {s->node, x, plan_pointer(p, s->out), s->state, s->last};
+    tg_call c = {s->node, x, plan_pointer(p, s->out), s->state, p->scratch, s->last};
     const tg_op *op = s->node->op;
     if (op->cpu) return op->cpu(&c);
     if (!op->map) return run_reference(&c);
@@ -103,7 +112,7 @@ static int run_op(const tg_plan *p, const plan_step *s)
 guise_status tg_plan_run(tg_plan *p, base_error *e)
 {
     guise_status s = complete(p, e);
-    for (size_t i = 0; !s && i < p->n_steps; i++) {
+    for (size_t i = p->fixed_done ? p->n_fixed : 0; !s && i < p->n_steps; i++) {
         plan_step *t = &p->step[i];
         double start = p->options.time ? base_seconds() : 0;
         s = (guise_status)(t->kind == STEP_OP      ? run_op(p, t)
@@ -112,17 +121,20 @@ guise_status tg_plan_run(tg_plan *p, base_error *e)
         if (p->options.time) t->seconds += base_seconds() - start;
         if (s) base_no_memory(e);
     }
+    p->fixed_done = !s;
     return s;
 }
 
 const float *tg_plan_value(const tg_plan *p, const tg_node *out)
 {
+    out = now(p, out);
     if (!out || out->id >= p->n_nodes || !p->note[out->id].output) return NULL;
     return plan_pointer(p, 2 * out->id);
 }
 
 void tg_plan_params_changed(tg_plan *p)
 {
+    p->fixed_done = false;
     for (size_t i = 0; i < p->n_steps; i++) {
         const tg_op *op = p->step[i].node->op;
         if (p->step[i].state && op->forget) op->forget(p->step[i].state);
@@ -131,7 +143,7 @@ void tg_plan_params_changed(tg_plan *p)
 
 size_t tg_plan_bytes(const tg_plan *p)
 {
-    size_t n = p->arena_bytes + p->partial_count * sizeof(double);
+    size_t n = p->arena_bytes + p->scratch_bytes + p->partial_count * sizeof(double);
     for (size_t i = 0; i < p->n_steps; i++) {
         const tg_op *op = p->step[i].node->op;
         if (p->step[i].state && op->bytes) n += op->bytes(p->step[i].state);

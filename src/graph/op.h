@@ -10,8 +10,9 @@ typedef struct {
     const tg_node *y;
     const float *const *x; // inputs
     float *out;
-    void *state; // from prepare, or NULL
-    bool last;   // TG_FOLLOW ops: rank-4 operands are channels-last
+    void *state;   // from prepare, or NULL
+    void *scratch; // as many bytes as tg_op.scratch says
+    bool last;     // TG_FOLLOW ops: rank-4 operands are channels-last
 } tg_call;
 
 // What the plan asks of prepare. bias and act only of ops with TG_EPILOGUE: then x[2] is a bias for
@@ -20,6 +21,8 @@ typedef struct {
     bool keep_weights; // input 1 does not change between runs, until forget
     bool bias, act;
     double slope;
+    int reflect;  // conv2d: x comes without the reflection padding of so many pixels before it
+    bool measure; // try the ways there are, and take the fastest
 } tg_wish;
 
 enum {               // tg_op.flags
@@ -54,8 +57,9 @@ typedef struct tg_op {
     // Optional: choose and make kernels once, kept in *state until release.
     int (*prepare)(const tg_node *y, const tg_wish *wish, void **state);
     void (*release)(void *state);
-    void (*forget)(void *state); // params have changed: packed copies are stale
-    size_t (*bytes)(const void *state);
+    void (*forget)(void *state);          // params have changed: packed copies are stale
+    size_t (*bytes)(const void *state);   // memory that the state holds
+    size_t (*scratch)(const void *state); // memory for the time of a call
     unsigned last; // which rank-4 operands cpu takes channels-last (bits; see TG_LAST_OUT)
     unsigned flags;
 

@@ -55,8 +55,14 @@ static void notes(tg_plan *p, tg_node *const out[], int n)
             p->note[y->in[i]->id].users++;
         }
     }
-    for (int id = 0; id < p->n_nodes; id++)
-        if (p->note[id].needed) p->note[id].layout = own_layout(p, tg_at(p->graph, id));
+    for (int id = 0; id < p->n_nodes; id++) {
+        const tg_node *y = tg_at(p->graph, id);
+        if (!p->note[id].needed) continue;
+        p->note[id].layout = own_layout(p, y);
+        bool fixed = y->op || y->kind == TG_CONST || (y->kind == TG_PARAM && !p->options.train);
+        for (int i = 0; i < y->n_in; i++) fixed &= p->note[y->in[i]->id].fixed;
+        p->note[id].fixed = fixed;
+    }
 }
 
 static bool lone(const tg_plan *p, const tg_node *x) // one user, and nobody outside
@@ -99,6 +105,15 @@ static void fold_epilogue(tg_plan *p, const tg_node *y)
     }
 }
 
+// A reflection padding that only a convolution reads is done by the convolution.
+static void fold_padding(tg_plan *p, const tg_node *y)
+{
+    const tg_node *x = y->in[0];
+    if (y->op != &tg_op_conv2d || x->op != &tg_op_reflect_pad || !lone(p, x)) return;
+    p->note[y->id].pad = (int)((x->shape.dim[2] - x->in[0]->shape.dim[2]) / 2);
+    p->note[x->id].inside = true;
+}
+
 // Pointwise nodes join the program of their only reader. Users come after their inputs, so going
 // down, all readers of a node have been seen: seen[id] is their common root, or -2 for mixed.
 enum { UNSEEN = -1, MIXED = -2 };
@@ -113,10 +128,12 @@ static void group(tg_plan *p, int *seen, int *ops, int *operands)
     for (int id = p->n_nodes - 1; id >= 0; id--) {
         const tg_node *y = tg_at(p->graph, id);
         plan_note *note = &p->note[id];
+        if (note->inside && y->op == &tg_op_reflect_pad) see(seen, y->in[0]->id, MIXED);
         if (!note->needed || !y->op || note->inside) continue;
         bool chain = (y->op->map && note->conv == PLAN_NONE) || y->op == &tg_op_sum_to;
         int root = seen[id];
-        if (y->op->map && chain && root >= 0 && !note->output && ops[root] < PLAN_MAX_OPS &&
+        if (y->op->map && chain && root >= 0 && note->fixed == p->note[root].fixed &&
+            !note->output && ops[root] < PLAN_MAX_OPS &&
             operands[root] + y->n_in - 1 <= PLAN_MAX_OPERANDS &&
             (note->layout != 0) == follows_last(p, tg_at(p->graph, root))) {
             note->root = root;
@@ -155,7 +172,9 @@ static guise_status fold(tg_plan *p, base_error *e)
     for (size_t i = 0; i < n; i++) seen[i] = UNSEEN;
     for (int id = 0; id < p->n_nodes; id++) {
         const tg_node *y = tg_at(p->graph, id);
-        if (p->note[id].needed && y->op && !p->options.unfused) fold_epilogue(p, y);
+        if (!p->note[id].needed || !y->op || p->options.unfused) continue;
+        fold_padding(p, y);
+        fold_epilogue(p, y);
     }
     if (!p->options.unfused) {
         group(p, seen, seen + n, seen + 2 * n);
@@ -195,8 +214,10 @@ static guise_status make_op(tg_plan *p, const tg_node *y, int layout, base_error
     const tg_node *k = conv == PLAN_NONE ? y : tg_at(p->graph, conv);
     bool last = follows(k) && (plan_two_layouts(k) ? layout == 1 : follows_last(p, k));
     guise_status s = GUISE_OK;
-    for (; !s && n < k->n_in; n++)
-        s = plan_want(p, k->in[n], follows(k) ? last : wanted_layout(p, k, n), &in[n], e);
+    for (; !s && n < k->n_in; n++) {
+        const tg_node *x = n == 0 && p->note[k->id].pad ? k->in[0]->in[0] : k->in[n];
+        s = plan_want(p, x, follows(k) ? last : wanted_layout(p, k, n), &in[n], e);
+    }
     if (!s && conv != PLAN_NONE) s = plan_want(p, bias_of(y, k), 0, &in[n++], e);
     plan_step *t = s ? NULL : push(p, STEP_OP, k, plan_value_of(y, layout), e);
     if (!t) return GUISE_NO_MEMORY;
@@ -230,7 +251,14 @@ static guise_status make_step(tg_plan *p, const tg_node *y, int layout, base_err
     return GUISE_OK;
 }
 
-static guise_status make_steps(tg_plan *p, base_error *e)
+static void place_leaf(tg_plan *p, const tg_node *x)
+{
+    p->value[2 * x->id].place = x->kind == TG_CONST ? AT_CONST : AT_BOUND;
+    p->value[2 * x->id].offset = (size_t)x->id;
+}
+
+// Steps that depend on fixed values alone come first: what they leave must not be overwritten.
+static guise_status make_steps(tg_plan *p, bool fixed, base_error *e)
 {
     guise_status s = GUISE_OK;
     for (int id = 0; !s && id < p->n_nodes; id++) {
@@ -238,16 +266,17 @@ static guise_status make_steps(tg_plan *p, base_error *e)
         const plan_note *note = &p->note[id];
         if (!note->needed || note->inside) continue;
         if (!y->op) {
-            p->value[2 * id].place = y->kind == TG_CONST ? AT_CONST : AT_BOUND;
-            p->value[2 * id].offset = (size_t)id;
+            if (fixed) place_leaf(p, y);
             continue;
         }
         bool spread_out = y->op == &tg_op_expand && note->users <= 0;
+        if (note->fixed != fixed) continue;
         if (!note->output && (note->root != PLAN_NONE || spread_out || note->layout < 0)) continue;
         if (note->layout >= 0) s = make_step(p, y, note->layout, e);
         int value;
         if (!s && note->output) s = plan_want(p, y, 0, &value, e);
     }
+    if (fixed) p->n_fixed = p->n_steps;
     return s;
 }
 
@@ -259,26 +288,50 @@ static guise_status shapes_left(tg_plan *p, tg_node *const out[], int n, base_er
     return s;
 }
 
+static guise_status simplify(tg_plan *p, tg_node *const out[], int n, base_error *e)
+{
+    p->n_outs = n;
+    p->from = base_alloc(2 * (size_t)n, sizeof *p->from);
+    if (!p->from) return base_no_memory(e);
+    p->to = p->from + n;
+    memcpy(p->from, out, sizeof *out * (size_t)n);
+    memcpy(p->to, out, sizeof *out * (size_t)n);
+    if (p->options.train || p->options.unfused) return GUISE_OK;
+    guise_status s = plan_simplify(p->graph, out, n, p->to, e);
+    for (int i = 0; !s && i < n; i++) // two outputs that became one need memory each
+        for (int k = 0; k < i; k++)
+            if (p->to[k] == p->to[i] && p->from[k] != p->from[i]) {
+                p->to[i] = tg_detach(p->to[i]);
+                k = -1;
+            }
+    return !s && tg_error(p->graph) ? base_no_memory(e) : s;
+}
+
+static guise_status tables(tg_plan *p, base_error *e)
+{
+    size_t n = (size_t)(p->n_nodes = tg_n_nodes(p->graph));
+    p->note = base_alloc(n, sizeof *p->note);
+    p->value = base_alloc(2 * n, sizeof *p->value);
+    p->bound = base_alloc(n, sizeof *p->bound);
+    p->own = base_alloc(n, sizeof *p->own);
+    return p->note && p->value && p->bound && p->own ? GUISE_OK : base_no_memory(e);
+}
+
 guise_status tg_plan_open(tg_plan **out, tg_graph *g, tg_node *const want_out[], int n,
                           const tg_plan_options *o, base_error *e)
 {
     *out = NULL;
     tg_plan *p = base_alloc(1, sizeof *p);
     if (!p) return base_no_memory(e);
-    *p = (tg_plan){.graph = g, .n_nodes = tg_n_nodes(g)};
+    *p = (tg_plan){.graph = g};
     if (o) p->options = *o;
     guise_status s = shapes_left(p, want_out, n, e);
-    size_t nodes = (size_t)p->n_nodes;
-    if (!s) {
-        p->note = base_alloc(nodes, sizeof *p->note);
-        p->value = base_alloc(2 * nodes, sizeof *p->value);
-        p->bound = base_alloc(nodes, sizeof *p->bound);
-        p->own = base_alloc(nodes, sizeof *p->own);
-        if (!p->note || !p->value || !p->bound || !p->own) s = base_no_memory(e);
-    }
-    if (!s) notes(p, want_out, n);
+    if (!s) s = simplify(p, want_out, n, e);
+    if (!s) s = tables(p, e);
+    if (!s) notes(p, p->to, n);
     if (!s) s = fold(p, e);
-    if (!s) s = make_steps(p, e);
+    if (!s) s = make_steps(p, true, e);
+    if (!s) s = make_steps(p, false, e);
     if (!s) s = plan_memory(p, e);
     if (!s) s = plan_prepare(p, e);
     if (s) base_no_memory(e); // a sentence where a lower call had none
@@ -303,9 +356,11 @@ void tg_plan_close(tg_plan **plan)
     base_free(p->bound);
     base_free(p->value);
     base_free(p->note);
+    base_free(p->from);
     base_free(p->step);
     base_free(p->arena);
     base_free(p->partial);
+    base_free(p->scratch);
     base_free(p);
     *plan = NULL;
 }

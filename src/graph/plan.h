@@ -61,17 +61,23 @@ typedef struct { // what is known of a node while planning
     signed char layout; // of its value: 0 row-major, 1 channels-last, -1 either
     int users, root;    // root: node whose program computes this one, PLAN_NONE where it is stored
     int conv;           // convolution whose epilogue ends in this node
-    bool inside;        // swallowed by an epilogue
+    int pad;            // convolution: the reflection padding before it that it does itself
+    bool inside;        // swallowed by a convolution
+    bool fixed;         // depends on constants, and for inference parameters, alone
 } plan_note;
 
 struct tg_plan {
     tg_graph *graph;
     tg_plan_options options;
     int n_nodes;
+    tg_node **from, **to; // outputs as asked for, and what stands for them after simplifying
+    int n_outs;
     plan_note *note;
     plan_value *value; // 2 * n_nodes
     plan_step *step;
     size_t n_steps, cap_steps;
+    size_t n_fixed; // the first steps run once, and again when parameters have changed
+    bool fixed_done;
     float **bound; // by node id: leaves and outputs
     float **own;   // by node id: output memory of the plan's own
     float **consts;
@@ -80,8 +86,12 @@ struct tg_plan {
     size_t arena_bytes;
     double *partial; // scratch of reductions
     size_t partial_count;
+    void *scratch; // shared by the steps, each while it runs
+    size_t scratch_bytes;
 };
 
+// simplify.c: now[i] computes what out[i] does, with fewer operations. Adds nodes to g.
+guise_status plan_simplify(tg_graph *g, tg_node *const out[], int n, tg_node *now[], base_error *e);
 bool plan_two_layouts(const tg_node *x); // its layouts differ in memory
 int plan_value_of(const tg_node *x, int layout);
 int plan_root_value(const tg_plan *p, int value); // through aliases

@@ -1,5 +1,6 @@
 // plan_memory.c -- where every value of a plan lives: one arena, by liveness; and the kernels.
 #include "graph/plan.h"
+#include <limits.h>
 #include <string.h>
 
 enum { ALIGN = 64 };
@@ -64,12 +65,18 @@ static size_t bytes_of(const tg_plan *p, int value)
     return ((size_t)n * sizeof(float) + ALIGN - 1) / ALIGN * ALIGN;
 }
 
+enum { FOR_EVER = INT_MAX };
+
 static void live(tg_plan *p)
 {
-    for (size_t i = 0; i < p->n_steps; i++) {
+    for (int i = 0; i < (int)p->n_steps; i++) {
         const plan_step *s = &p->step[i];
-        p->value[s->out].first = p->value[s->out].last = (int)i;
-        for (int k = 0; k < s->n_in; k++) p->value[plan_root_value(p, s->in[k])].last = (int)i;
+        p->value[s->out].first = p->value[s->out].last = i;
+        for (int k = 0; k < s->n_in; k++) {
+            plan_value *v = &p->value[plan_root_value(p, s->in[k])];
+            bool kept = v->place == AT_ARENA && v->first < (int)p->n_fixed && i >= (int)p->n_fixed;
+            v->last = kept || v->last == FOR_EVER ? FOR_EVER : i;
+        }
     }
 }
 
@@ -128,23 +135,19 @@ static guise_status constants(tg_plan *p, base_error *e)
     return GUISE_OK;
 }
 
-static guise_status outputs(tg_plan *p, base_error *e) // live outside the arena
+static void outputs(tg_plan *p) // live outside the arena
 {
     for (int id = 0; id < p->n_nodes; id++) {
-        const tg_node *x = tg_at(p->graph, id);
-        if (!p->note[id].output || !x->op) continue;
+        if (!p->note[id].output || !tg_at(p->graph, id)->op) continue;
         p->value[2 * id].place = AT_BOUND;
         p->value[2 * id].offset = (size_t)id;
-        p->own[id] = NULL;
     }
-    (void)e;
-    return GUISE_OK;
 }
 
 guise_status plan_memory(tg_plan *p, base_error *e)
 {
-    guise_status s = outputs(p, e);
-    if (!s) s = constants(p, e);
+    outputs(p);
+    guise_status s = constants(p, e);
     live(p);
     holes h = {0};
     for (size_t i = 0; !s && i < p->n_steps; i++)
@@ -168,9 +171,10 @@ guise_status plan_prepare(tg_plan *p, base_error *e)
         plan_step *t = &p->step[i];
         const tg_node *k = t->node, *end = tg_at(p->graph, t->out / 2);
         if (t->kind != STEP_OP || !k->op->prepare) continue;
-        const tg_node *w = k->n_in > 1 ? k->in[1] : NULL;
-        bool fixed = w && (w->kind == TG_CONST || (w->kind == TG_PARAM && !p->options.train));
-        tg_wish wish = {.keep_weights = fixed, .bias = t->n_in > k->n_in};
+        tg_wish wish = {.keep_weights = k->n_in > 1 && p->note[k->in[1]->id].fixed,
+                        .bias = t->n_in > k->n_in,
+                        .reflect = p->note[k->id].pad,
+                        .measure = !p->options.train};
         if (wish.bias && end->op == &tg_op_relu) wish.act = true;
         if (wish.bias && end->op == &tg_op_leaky_relu) {
             wish.act = true;
@@ -182,5 +186,12 @@ guise_status plan_prepare(tg_plan *p, base_error *e)
             base_fail(e, s, "%s of %s cannot be made ready: out of memory, or oneDNN refuses it",
                       k->op->name, tg_shape_text(k->shape, text));
     }
+    for (size_t i = 0; !s && i < p->n_steps; i++) {
+        const plan_step *t = &p->step[i];
+        size_t n = t->state && t->node->op->scratch ? t->node->op->scratch(t->state) : 0;
+        if (n > p->scratch_bytes) p->scratch_bytes = n;
+    }
+    if (!s && p->scratch_bytes && !(p->scratch = base_aligned(p->scratch_bytes)))
+        s = base_no_memory(e);
     return s;
 }

@@ -115,13 +115,18 @@ static int prepare(const tg_node *t, int role, const tg_wish *wish, void **state
     // oneDNN wants the padding that the output size implies, even where the last rows stay unused
     s.bottom = (s.oh - 1) * s.stride + s.kh - s.h - s.top;
     s.right = (s.ow - 1) * s.stride + s.kw - s.w - s.left;
+    if (wish->reflect) { // x is given without its mirrored rim
+        s.reflect = wish->reflect;
+        s.h -= 2 * s.reflect;
+        s.w -= 2 * s.reflect;
+    }
     cpu_conv_post post = {.bias = wish->bias, .act = wish->act, .slope = wish->slope};
     cpu_conv *c = NULL;
     int e = cpu_conv_open(&c,
                           role == Y   ? CPU_CONV_Y
                           : role == X ? CPU_CONV_DX
                                       : CPU_CONV_DW,
-                          &s, &post, wish->keep_weights);
+                          &s, &post, (cpu_conv_wish){wish->keep_weights, wish->measure});
     *state = c;
     return e;
 }
@@ -129,11 +134,12 @@ static int prepare(const tg_node *t, int role, const tg_wish *wish, void **state
 static int cpu(const tg_call *c)
 {
     return cpu_conv_run(c->state, c->x[0], c->x[1], c->y->op == &tg_op_conv2d ? c->x[2] : NULL,
-                        c->out);
+                        c->out, c->scratch);
 }
 static void release(void *state) { cpu_conv_close(state); }
 static void forget(void *state) { cpu_conv_forget(state); }
 static size_t bytes(const void *state) { return cpu_conv_bytes(state); }
+static size_t scratch(const void *state) { return cpu_conv_scratch(state); }
 
 static tg_conv conv_of(const args *p) // tg_conv as builders take it
 {
@@ -210,7 +216,7 @@ static tg_node *y_sample(tg_graph *g, base_rng *r) { return sample(g, r, Y); }
 static tg_node *x_sample(tg_graph *g, base_rng *r) { return sample(g, r, X); }
 static tg_node *w_sample(tg_graph *g, base_rng *r) { return sample(g, r, W); }
 
-#define KERNEL .cpu = cpu, .release = release, .forget = forget, .bytes = bytes
+#define KERNEL .cpu = cpu, .release = release, .forget = forget, .bytes = bytes, .scratch = scratch
 TG_OP(conv2d, "y = x * w, cross-correlation", .shape = y_shape, .vjp = y_vjp, .ref = y_ref,
       .prepare = y_prepare, KERNEL, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR | TG_EPILOGUE,
       .macs = y_macs, .sample = y_sample);

@@ -1,0 +1,14 @@
+// tune.h -- what was fastest, remembered: for the process, and in a file where one was named.
+#ifndef GUISE_BACKEND_TUNE_H
+#define GUISE_BACKEND_TUNE_H
+#include "backend/backend.h"
+
+typedef struct { // all that the fastest way depends on; no padding bytes
+    cpu_conv_shape shape;
+    int64_t kind, bias, act, keep, threads;
+} cpu_tune_key;
+
+int cpu_tune_find(const cpu_tune_key *k); // -1: not known
+void cpu_tune_put(const cpu_tune_key *k, int way);
+
+#endif
