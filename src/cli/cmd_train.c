@@ -126,13 +126,14 @@ static int run(const cli_call *c)
     if (!s) s = guise_train(g, c->arg[0], &t);
     if (st.terminal) printf("\n");
     int code = s ? cli_fail("train", s, guise_message(g)) : 0;
-    if (!s && stopped)
-        printf("stopped; go on with: guise train %s --data %s --out %s --resume\n", c->arg[0],
-               t.data, t.out);
     if (!s)
         code = cli_json(
             "train", o->json,
             json_pack("{s:s,s:s,s:b}", "recipe", c->arg[0], "out", t.out, "finished", !stopped));
+    if (!s && stopped) { // saved, but not what was asked for: a script must not go on
+        fprintf(stderr, "guise train: stopped; add --resume to go on with %s\n", t.out);
+        code = 1;
+    }
     guise_close(&g);
     return code;
 }
