@@ -51,10 +51,10 @@ static int list_options(const char *recipe, const char *json)
 static int list_recipes(const char *json)
 {
     json_t *list = json_array();
-    guise_recipe r;
+    guise_option r;
     for (size_t i = 0; guise_recipe_at(i, &r); i++) {
-        if (cli_text(json)) printf("%-20s %s\n", r.name, r.summary);
-        json_array_append_new(list, json_pack("{s:s,s:s,s:o}", "name", r.name, "summary", r.summary,
+        if (cli_text(json)) printf("%-20s %s\n", r.name, r.help);
+        json_array_append_new(list, json_pack("{s:s,s:s,s:o}", "name", r.name, "summary", r.help,
                                               "options", option_list(r.name)));
     }
     return cli_json("train", json, list);
