@@ -31,8 +31,8 @@ typedef enum {
     GUISE_NO_FACE = -5,
 } guise_status;
 
-// Where notes go (a slower path taken, a file ignored, how far a training is): one line each.
-// NULL: nowhere, the default. For the whole process.
+// Where notes go (a slower path taken, a file ignored), one line each; for the whole process.
+// NULL: nowhere, the default.
 void guise_set_log(void (*log)(void *user, const char *line), void *user);
 
 // ---- An engine: where networks are found and, once used, kept ready.
@@ -60,11 +60,12 @@ typedef struct {
 
 // Read JPEG, PNG, WebP, TIFF, HEIC...: upright, sRGB. Errors: GUISE_IO, GUISE_BAD_FILE.
 guise_status guise_image_read(guise_engine *g, const char *path, guise_image *m);
-// Write by extension, whole or not at all. swapped: mark the file as made by a swap (XMP: IPTC
-// digital source type); leave it false for pictures that show nothing synthetic.
+// How a picture came about; written into its file (XMP: IPTC digital source type).
+typedef enum { GUISE_PLAIN, GUISE_SWAPPED, GUISE_COMPOSED } guise_mark;
+// Write by extension, whole or not at all.
 // Errors: GUISE_IO; GUISE_BAD_ARGUMENT for an extension that cannot be written.
 guise_status guise_image_write(guise_engine *g, const guise_image *m, const char *path,
-                               bool swapped);
+                               guise_mark mark);
 void guise_image_free(guise_image *m);
 
 // ---- Faces.
@@ -88,6 +89,10 @@ guise_status guise_draw(guise_engine *g, guise_image *m, const guise_faces *f); 
 //   layout  "arcface", "simswap", "ffhq" or "reid";  size  side of the crop in pixels, 16..2048
 guise_status guise_align(guise_engine *g, const guise_image *m, const guise_face *f,
                          const char *layout, int size, guise_image *crop);
+
+// A face of nobody: the mean of the largest faces of n photos of many people, aligned by layout.
+guise_status guise_compose(guise_engine *g, const char *const photo[], size_t n, const char *layout,
+                           int size, bool sharpen, guise_image *m);
 
 // ---- Identities: who a face is, as a vector of unit length.
 typedef struct {
@@ -133,7 +138,7 @@ typedef struct {
 guise_status guise_swap_photo(guise_engine *g, const char *const source[], size_t n,
                               const char *target, const char *out, const guise_swap_options *o,
                               guise_swap_report *report);
-// The same in memory: change one face of a photo in place, or make a swapped crop from a crop.
+// In memory: change one face of a photo in place, or make a swapped crop from a crop.
 guise_status guise_swap_face(guise_engine *g, guise_image *m, const guise_face *f,
                              const guise_identity *id, const guise_swap_options *o);
 guise_status guise_swap_crop(guise_engine *g, const guise_image *crop, const guise_identity *id,
@@ -147,7 +152,6 @@ typedef struct {
 typedef struct {
     const char *name, *summary, *inputs, *outputs;
 } guise_net;
-
 bool guise_net_at(size_t i, guise_net *net); // false past the last
 bool guise_net_option(const char *net, size_t i, guise_option *o);
 
@@ -179,10 +183,7 @@ guise_status guise_net_describe(guise_engine *g, const char *net, const guise_ne
                                 guise_net_report *r);
 
 // ---- Training.
-typedef struct {
-    const char *name, *summary;
-} guise_recipe;
-bool guise_recipe_at(size_t i, guise_recipe *r);
+bool guise_recipe_at(size_t i, guise_option *r); // name, and help: what it is
 bool guise_recipe_option(const char *recipe, size_t i, guise_option *o);
 
 typedef struct {

@@ -68,10 +68,10 @@ TEST(a_photo_survives_png)
     guise_engine *g = open_tiny();
     guise_image a, b;
     CHECK(guise_image_read(g, file("crop.png"), &a) == GUISE_OK);
-    CHECK(guise_image_write(g, &a, test_scratch("copy.png"), true) == GUISE_OK);
+    CHECK(guise_image_write(g, &a, test_scratch("copy.png"), GUISE_SWAPPED) == GUISE_OK);
     CHECK(guise_image_read(g, test_scratch("copy.png"), &b) == GUISE_OK);
     CHECK(a.w == b.w && a.h == b.h && !memcmp(a.rgb, b.rgb, (size_t)a.w * (size_t)a.h * 3));
-    CHECK(guise_image_write(g, &a, test_scratch("copy.doc"), false) == GUISE_BAD_ARGUMENT);
+    CHECK(guise_image_write(g, &a, test_scratch("copy.doc"), GUISE_PLAIN) == GUISE_BAD_ARGUMENT);
     guise_image_free(&a);
     guise_image_free(&b);
     guise_close(&g);
@@ -227,7 +227,7 @@ TEST(a_failed_swap_writes_nothing)
 TEST(networks_and_recipes_are_listed)
 {
     guise_net n;
-    guise_recipe r;
+    guise_option r;
     guise_option o;
     size_t nets = 0, recipes = 0, options = 0;
     while (guise_net_at(nets, &n)) nets++;

@@ -448,6 +448,19 @@ static tg_node *upfirdn(tg_node *x, tg_node *k, const fir *f)
     return tg_reshape(y, TG_SHAPE(s.dim[0], s.dim[1], tg_dim(y, 2), tg_dim(y, 3)));
 }
 
+// The same as one op.
+static tg_fir_kernel kernel(golden *t, const char *name, const fir *f)
+{
+    tg_fir_kernel k = {.up = {f->up[1], f->up[0]},
+                       .down = {f->down[1], f->down[0]},
+                       .before = {f->pad[2], f->pad[0]},
+                       .after = {f->pad[3], f->pad[1]}};
+    const base_tensor *x = find(t, name);
+    for (int d = 0; x && d < 2; d++) k.size[d] = x->dim[d];
+    for (int64_t i = 0; x && i < base_tensor_count(x); i++) k.tap[i] = base_tensor_at(x, i);
+    return k;
+}
+
 TEST(filters_of_styleswap)
 {
     static const fir list[] = {{"up2", {2, 2}, {1, 1}, {2, 1, 2, 1}},
@@ -466,6 +479,10 @@ TEST(filters_of_styleswap)
         tg_node *y = upfirdn(x, input(&t, tg_text(t.c.g, "%s.k", name)), &list[i]);
         expect(&t, y, tg_text(t.c.g, "%s.y", name));
         tg_node *cot = input(&t, tg_text(t.c.g, "%s.g", name));
+        expect(&t, grad(y, cot, x), tg_text(t.c.g, "%s.gx", name));
+        tg_fir_kernel k = kernel(&t, tg_text(t.c.g, "%s.k", name), &list[i]);
+        y = tg_fir(x, &k);
+        expect(&t, y, tg_text(t.c.g, "%s.y", name));
         expect(&t, grad(y, cot, x), tg_text(t.c.g, "%s.gx", name));
     }
     finish(&t);

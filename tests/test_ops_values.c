@@ -144,6 +144,18 @@ TEST(resizing)
     finish(&c);
 }
 
+TEST(filtering)
+{
+    graph_case c = case_open();
+    tg_node *x = CASE_IN(&c, TG_SHAPE(1, 1, 1, 3), 1, 2, 4);
+    // 1 0 2 0 4 0 and a zero on either side, under the turned taps 3 10
+    tg_fir_kernel up = {{1, 2}, {1, 1}, {0, 1}, {0, 1}, {1, 2}, {10, 3}};
+    CASE_WANT(&c, "twice as wide", tg_fir(x, &up), 10, 3, 20, 6, 40, 12, 0);
+    tg_fir_kernel down = {{1, 1}, {1, 2}, {0, 1}, {0, -1}, {1, 2}, {10, 3}};
+    CASE_WANT(&c, "every second", tg_fir(x, &down), 10);
+    finish(&c);
+}
+
 TEST(pooling)
 {
     graph_case c = case_open();
@@ -219,7 +231,7 @@ int main(int argc, char **argv)
 {
     // The last case needs those before it, so it only makes sense in a whole run.
     return RUN(argc, argv, CASE(functions), CASE(pieces), CASE(pairs_and_sums), CASE(moves),
-               CASE(convolution), CASE(reflection), CASE(resizing), CASE(pooling), CASE(warping),
-               CASE(nan_wins_a_maximum), CASE(nothing_to_do_makes_no_node),
+               CASE(convolution), CASE(reflection), CASE(resizing), CASE(filtering), CASE(pooling),
+               CASE(warping), CASE(nan_wins_a_maximum), CASE(nothing_to_do_makes_no_node),
                CASE(every_op_has_values));
 }

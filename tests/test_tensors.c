@@ -84,7 +84,7 @@ TEST(adds_and_describes)
     CHECK(!base_tensors_add(&t, "huge", BASE_F32, 2, (int64_t[]){INT64_MAX, 8}, NULL));
     CHECK(t.n == 3);
     for (int i = 0; i < 40; i++) {
-        char key[16], value[16];
+        char key[24], value[24];
         snprintf(key, sizeof key, "key%d", i % 20);
         snprintf(value, sizeof value, "value%d", i);
         CHECK(base_tensors_set_meta(&t, key, value));

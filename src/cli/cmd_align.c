@@ -33,7 +33,7 @@ static guise_status write_one(guise_engine *g, const guise_image *m, const guise
 {
     guise_image crop = {0};
     guise_status s = guise_align(g, m, f, o->layout, o->size, &crop);
-    if (!s) s = guise_image_write(g, &crop, path, false);
+    if (!s) s = guise_image_write(g, &crop, path, GUISE_PLAIN);
     guise_image_free(&crop);
     return s;
 }

@@ -48,7 +48,7 @@ static int run(const cli_call *c)
     if (!s) code = cli_json("detect", o->json, report(c->arg[0], &m, &f));
     if (!code && o->draw) {
         s = guise_draw(g, &m, &f);
-        if (!s) s = guise_image_write(g, &m, o->draw, false);
+        if (!s) s = guise_image_write(g, &m, o->draw, GUISE_PLAIN);
         if (s) code = cli_fail("detect", s, guise_message(g));
     }
     if (!code && !f.n) {

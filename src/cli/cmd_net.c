@@ -70,8 +70,8 @@ static int info(guise_engine *g, const cli_call *c, const options *o, const guis
     char text[32];
     if (cli_text(o->json)) {
         printf("%s\n%s", c->arg[1], r.shapes);
-        printf("  %zu parameters, %.3f GMAC at %d pixels, plan %s\n", r.parameters, r.macs / 1e9,
-               o->size, cli_bytes(r.bytes, text));
+        printf("  %zu parameters, %.3f GMAC and a plan of %s for these shapes\n", r.parameters,
+               r.macs / 1e9, cli_bytes(r.bytes, text));
         print_options(c->arg[1]);
     }
     int code = cli_json("net", o->json, described(c->arg[1], &r));

@@ -51,10 +51,10 @@ static int list_options(const char *recipe, const char *json)
 static int list_recipes(const char *json)
 {
     json_t *list = json_array();
-    guise_recipe r;
+    guise_option r;
     for (size_t i = 0; guise_recipe_at(i, &r); i++) {
-        if (cli_text(json)) printf("%-20s %s\n", r.name, r.summary);
-        json_array_append_new(list, json_pack("{s:s,s:s,s:o}", "name", r.name, "summary", r.summary,
+        if (cli_text(json)) printf("%-20s %s\n", r.name, r.help);
+        json_array_append_new(list, json_pack("{s:s,s:s,s:o}", "name", r.name, "summary", r.help,
                                               "options", option_list(r.name)));
     }
     return cli_json("train", json, list);
@@ -126,13 +126,14 @@ static int run(const cli_call *c)
     if (!s) s = guise_train(g, c->arg[0], &t);
     if (st.terminal) printf("\n");
     int code = s ? cli_fail("train", s, guise_message(g)) : 0;
-    if (!s && stopped)
-        printf("stopped; go on with: guise train %s --data %s --out %s --resume\n", c->arg[0],
-               t.data, t.out);
     if (!s)
         code = cli_json(
             "train", o->json,
             json_pack("{s:s,s:s,s:b}", "recipe", c->arg[0], "out", t.out, "finished", !stopped));
+    if (!s && stopped) { // saved, but not what was asked for: a script must not go on
+        fprintf(stderr, "guise train: stopped; add --resume to go on with %s\n", t.out);
+        code = 1;
+    }
     guise_close(&g);
     return code;
 }

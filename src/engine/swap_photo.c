@@ -162,7 +162,7 @@ guise_status guise_swap_photo(guise_engine *g, const char *const source[], size_
     j.report->seconds[1] = base_seconds() - identify;
     if (!s) s = guise_image_read(g, target, &m);
     if (!s) s = j.o->aligned ? swap_aligned(&j, &m) : swap_faces(&j, &m);
-    if (!s) s = guise_image_write(g, &m, out, true);
+    if (!s) s = guise_image_write(g, &m, out, GUISE_SWAPPED);
     if (net) {
         snprintf(j.report->model, sizeof j.report->model, "%s", net->name);
         j.report->size = net->size;

@@ -3,11 +3,11 @@
 #include "engine/engine.h"
 #include <string.h>
 
-bool guise_recipe_at(size_t i, guise_recipe *r)
+bool guise_recipe_at(size_t i, guise_option *r)
 {
     const train_recipe *t = train_recipes;
     for (; t->name && i > 0; i--) t++;
-    *r = (guise_recipe){t->name, t->summary};
+    *r = (guise_option){t->name, NULL, t->summary};
     return t->name != NULL;
 }
 

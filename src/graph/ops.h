@@ -78,6 +78,15 @@ typedef enum {
 } tg_resize_mode;
 tg_node *tg_resize(tg_node *x, int64_t h, int64_t w, tg_resize_mode mode);
 tg_node *tg_resize_dx(tg_node *dy, int64_t h, int64_t w, tg_resize_mode mode); // h, w of x
+// Resampling by a small filter (upfirdn2d), rows before columns: up - 1 zeros after each element, a
+// border of zeros (negative: cropped), true convolution with the taps, every down'th element from
+// the first: h -> (h up + before + after - size) / down + 1. Its gradient is such an op again.
+enum { TG_FIR_MOST = 8 };
+typedef struct {
+    int64_t up[2], down[2], before[2], after[2], size[2];
+    double tap[TG_FIR_MOST * TG_FIR_MOST]; // [size[0],size[1]]
+} tg_fir_kernel;
+tg_node *tg_fir(tg_node *x, const tg_fir_kernel *k);
 typedef struct {
     int64_t kh, kw, stride, pad; // zero padding on all sides
     bool ceil;                   // round the output size up

@@ -103,3 +103,17 @@ no none.safetensors
 need models
 $ guise embed crop.png --aligned arcface -o saved.safetensors && guise embed crop.png other.jpg --aligned arcface --json -
 out face_reid_0095
+
+$ guise compose crop.png -o none.png
+exit 2
+err it takes PHOTO PHOTO
+
+$ guise compose crop.png other.jpg
+exit 2
+err say where to write
+
+need models
+$ guise compose grey.png crop.png -o none.png
+exit 1
+err grey.png: no face found
+no none.png

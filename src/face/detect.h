@@ -1,0 +1,12 @@
+// detect.h -- what the files of the detector share.
+#ifndef GUISE_FACE_DETECT_H
+#define GUISE_FACE_DETECT_H
+#include "face/face.h"
+
+// All cells of one picture at its own size that reach `least`, doubles included, added to out.
+guise_status detect_look(face_detector *d, const base_image *m, double least, face_list *out,
+                         float *best, base_error *e);
+// Better landmarks for a face found in m.
+guise_status detect_steady(face_detector *d, const base_image *m, face *f, base_error *e);
+
+#endif

@@ -1,0 +1,97 @@
+// recognise.c -- an ONNX network from an aligned crop to an identity vector of unit length.
+#include "face/face.h"
+#include <math.h>
+
+struct face_recogniser {
+    tg_graph *graph;
+    tg_plan *plan;
+    tg_node *out;
+    float *planes; // [3,size,size]
+    int size;
+    size_t length;
+    face_template name;
+    bool bgr;
+};
+
+void face_recogniser_close(face_recogniser **r)
+{
+    if (!*r) return;
+    tg_plan_close(&(*r)->plan);
+    tg_free((*r)->graph);
+    base_free((*r)->planes);
+    base_free(*r);
+    *r = NULL;
+}
+
+// What the size of the input says of a network. 112: the ArcFace family (Deng et al. 2019), colours
+// normalised inside. 128: face-reidentification-retail-0095 of the Open Model Zoo, per its card.
+static guise_status inspect(face_recogniser *r, const weights_onnx *m, const char *path,
+                            base_error *e)
+{
+    tg_shape s = {0};
+    if (weights_onnx_inputs(m) == 1 && weights_onnx_outputs(m) >= 1) weights_onnx_input(m, 0, &s);
+    bool square = s.rank == 4 && s.dim[1] == 3 && s.dim[2] == s.dim[3];
+    if (!square || (s.dim[2] != 112 && s.dim[2] != 128))
+        return base_fail(e, GUISE_BAD_FILE,
+                         "%s is not a recogniser that is known here: one input of 3 x 112 x 112 or "
+                         "3 x 128 x 128 is needed",
+                         path);
+    r->size = (int)s.dim[2];
+    r->name = r->size == 128 ? FACE_REID : FACE_ARCFACE;
+    r->bgr = r->size == 128;
+    return GUISE_OK;
+}
+
+static guise_status prepare(face_recogniser *r, const weights_onnx *m, base_error *e)
+{
+    tg_node **out = base_alloc(weights_onnx_outputs(m), sizeof(tg_node *));
+    r->graph = tg_new();
+    r->planes = base_alloc((size_t)r->size * (size_t)r->size, 3 * sizeof(float));
+    guise_status s = r->graph && r->planes && out ? GUISE_OK : base_no_memory(e);
+    if (!s) {
+        tg_node *in = tg_input(r->graph, TG_SHAPE(1, 3, r->size, r->size), "crop");
+        weights_onnx_build(m, r->graph, &in, out);
+        r->out = out[0];
+        r->length = (size_t)tg_count(tg_shape_of(r->out));
+        s = tg_check(r->graph, GUISE_BAD_FILE, e);
+        if (!s) s = tg_plan_open(&r->plan, r->graph, &r->out, 1, NULL, e);
+        if (!s) s = tg_plan_bind(r->plan, in, r->planes, e);
+    }
+    base_free(out);
+    return s;
+}
+
+guise_status face_recogniser_open(face_recogniser **r, const char *path, base_error *e)
+{
+    *r = base_alloc(1, sizeof **r);
+    if (!*r) return base_no_memory(e);
+    weights_onnx *m = NULL;
+    guise_status s = weights_onnx_open(&m, path, e);
+    if (!s) s = inspect(*r, m, path, e);
+    if (!s) s = prepare(*r, m, e);
+    weights_onnx_close(&m);
+    if (s) face_recogniser_close(r);
+    return s;
+}
+
+size_t face_recogniser_length(const face_recogniser *r) { return r->length; }
+
+guise_status face_recognise(face_recogniser *r, const base_image *m,
+                            const face_point point[FACE_POINTS], float *vector, base_error *e)
+{
+    face_transform t;
+    base_image crop = {0};
+    guise_status s = face_align(&t, point, r->name, r->size, NULL, e);
+    if (!s) s = face_crop_smooth(&crop, m, t, r->size, e);
+    if (!s) base_image_to_planes(&crop, r->bgr, 1, 0, r->planes);
+    base_image_free(&crop);
+    if (!s) s = tg_plan_run(r->plan, e);
+    if (s) return s;
+    const float *v = tg_plan_value(r->plan, r->out);
+    double sum = 0;
+    for (size_t i = 0; i < r->length; i++) sum += (double)v[i] * v[i];
+    if (!(sum > 0) || !isfinite(sum))
+        return base_fail(e, GUISE_BAD_FILE, "the recogniser gives no identity for this face");
+    for (size_t i = 0; i < r->length; i++) vector[i] = (float)(v[i] / sqrt(sum));
+    return GUISE_OK;
+}
