@@ -1,0 +1,158 @@
+// batch.c -- pairs of photos: drawn, mirrored, moved, lit, and laid out for the networks.
+//
+// Random numbers: people are drawn evenly for the source, photos evenly for the target. A person
+// with one photo pairs with it for same-person pairs.
+#include "train/data.h"
+#include <math.h>
+#include <string.h>
+
+guise_status train_batch_open(train_batch *b, const train_options *o, const train_identity *id,
+                              base_error *e)
+{
+    size_t n = (size_t)o->batch, area = (size_t)o->size * (size_t)o->size;
+    *b = (train_batch){.n = o->batch,
+                       .side = o->size,
+                       .length = id->length,
+                       .frame = id->frame,
+                       .frame_side = id->side};
+    b->target = base_alloc(n * 3 * area, sizeof *b->target);
+    b->source = base_alloc(n * 3 * area, sizeof *b->source);
+    b->vector = base_alloc(n * (size_t)id->length, sizeof *b->vector);
+    b->warp = base_alloc(n * 6, sizeof *b->warp);
+    b->weight = base_alloc(n * area, sizeof *b->weight);
+    if (b->target && b->source && b->vector && b->warp && b->weight) return GUISE_OK;
+    train_batch_close(b);
+    return base_no_memory(e);
+}
+
+void train_batch_close(train_batch *b)
+{
+    base_free(b->target);
+    base_free(b->source);
+    base_free(b->vector);
+    base_free(b->warp);
+    base_free(b->weight);
+    *b = (train_batch){0};
+}
+
+// How one photo is shown.
+typedef struct {
+    bool flip;
+    int dx, dy; // of the window in the crop, 0..2 margin
+    float gain[3];
+} view;
+
+static float around_one(base_rng *r, double by)
+{
+    return (float)(1 + by * (2 * base_rng_uniform(r) - 1));
+}
+
+// Always draws the same count of numbers, so that options do not move the others' randomness.
+static view draw_view(const train_options *o, base_rng *r)
+{
+    view v = {.flip = base_rng_uniform(r) < 0.5 && o->flip};
+    v.dx = base_rng_range(r, 0, 2 * o->shift);
+    v.dy = base_rng_range(r, 0, 2 * o->shift);
+    float light = around_one(r, o->light);
+    for (int i = 0; i < 3; i++) v.gain[i] = light * around_one(r, o->colour);
+    return v;
+}
+
+// The window of the crop that the view sees, cut at white.
+static void show(const uint8_t *pixels, const train_options *o, const view *v, float *planes)
+{
+    size_t n = (size_t)o->size, side = n + 2 * (size_t)o->shift;
+    for (size_t y = 0; y < n; y++)
+        for (size_t x = 0; x < n; x++) {
+            size_t at = (y + (size_t)v->dy) * side + (v->flip ? n - 1 - x : x) + (size_t)v->dx;
+            for (size_t c = 0; c < 3; c++)
+                planes[(c * n + y) * n + x] =
+                    fminf(1, (float)pixels[at * 3 + c] / 255 * v->gain[c]);
+        }
+}
+
+// Landmarks of the crop as the view shows them; mirrored, left and right change places.
+static void show_points(const face_point *from, const train_options *o, const view *v,
+                        face_point to[FACE_POINTS])
+{
+    static const int mirrored[FACE_POINTS] = {1, 0, 2, 4, 3};
+    for (int i = 0; i < FACE_POINTS; i++) {
+        face_point p = from[v->flip ? mirrored[i] : i];
+        p.x -= (float)v->dx;
+        p.y -= (float)v->dy;
+        if (v->flip) p.x = (float)(o->size - 1) - p.x;
+        to[i] = p;
+    }
+}
+
+// Where the face is in a crop of template arcface: an ellipse around (0.50, 0.59) of the side,
+// 0.33 wide and 0.42 high, with a soft rim; 1 inside, 0 outside.
+static float face_at(int x, int y, int size)
+{
+    double u = ((x + 0.5) / size - 0.50) / 0.33, v = ((y + 0.5) / size - 0.59) / 0.42;
+    double k = (1.2 - sqrt(u * u + v * v)) / 0.4;
+    k = k < 0 ? 0 : k > 1 ? 1 : k;
+    return (float)(k * k * (3 - 2 * k));
+}
+
+static void fill_weight(float *weight, const train_options *o, bool same)
+{
+    float inside = (float)(same ? o->lambda_rec : o->rec_other);
+    float outside = (float)(same ? o->lambda_rec : o->rec_edge);
+    for (int y = 0; y < o->size; y++)
+        for (int x = 0; x < o->size; x++) {
+            float k = inside == outside ? 1 : face_at(x, y, o->size);
+            weight[y * o->size + x] = k * inside + (1 - k) * outside;
+        }
+}
+
+static size_t draw_of_person(const train_cache *c, int person, size_t not, base_rng *r)
+{
+    size_t first = 0, n = 0;
+    train_cache_of_person(c, person, &first, &n);
+    size_t i = first + (size_t)base_rng_range(r, 0, (int)n - 1);
+    return i != not || n == 1 ? i : first + (i - first + 1) % n;
+}
+
+static bool draw_same(const train_options *o, int step, base_rng *r)
+{
+    bool drawn = base_rng_uniform(r) < o->same;
+    return o->alternate ? step % 2 == 0 : drawn;
+}
+
+// Row i of the batch.
+static guise_status fill_row(train_batch *b, size_t i, const train_cache *c, const train_options *o,
+                             int step, base_rng *r, base_error *e)
+{
+    size_t area = (size_t)b->side * (size_t)b->side;
+    size_t target = (size_t)base_rng_range(r, 0, (int)train_cache_n(c) - 1);
+    bool same = draw_same(o, step, r);
+    int person = base_rng_range(r, 0, train_cache_people(c) - 1);
+    if (same) person = train_cache_person(c, target);
+    size_t source = draw_of_person(c, person, target, r);
+    same = person == train_cache_person(c, target);
+    view v = draw_view(o, r), u = draw_view(o, r);
+    show(train_cache_pixels(c, target), o, &v, b->target + i * 3 * area);
+    if (!strcmp(o->real, "source"))
+        show(train_cache_pixels(c, source), o, &u, b->source + i * 3 * area);
+    memcpy(b->vector + i * (size_t)b->length, train_cache_vector(c, source),
+           (size_t)b->length * sizeof *b->vector);
+    fill_weight(b->weight + i * area, o, same || step <= o->warmup);
+
+    face_point point[FACE_POINTS];
+    face_transform t;
+    show_points(train_cache_points(c, target), o, &v, point);
+    guise_status s = face_align(&t, point, b->frame, b->frame_side, NULL, e);
+    if (s) return s;
+    t = face_invert(t);
+    for (size_t k = 0; k < 6; k++) b->warp[i * 6 + k] = (float)t.m[k];
+    return GUISE_OK;
+}
+
+guise_status train_batch_fill(train_batch *b, const train_cache *c, const train_options *o,
+                              int step, base_rng *r, base_error *e)
+{
+    guise_status s = GUISE_OK;
+    for (size_t i = 0; !s && i < (size_t)b->n; i++) s = fill_row(b, i, c, o, step, r, e);
+    return s;
+}

@@ -1,0 +1,80 @@
+// data.h -- photos of people to train on: the list, the split, aligned crops kept in a file.
+#ifndef GUISE_TRAIN_DATA_H
+#define GUISE_TRAIN_DATA_H
+#include "face/face.h"
+#include "train/identity.h"
+#include "train/train.h"
+
+typedef struct {
+    char *path;
+    int person;
+    bool known;                    // point is set
+    face_point point[FACE_POINTS]; // pixels of the photo
+} train_photo;
+
+typedef struct {
+    train_photo *at; // in the order of names, so the same for every run
+    size_t n, cap;
+    int people;
+    char *digest_text; // names of all photos, for telling a changed folder
+    size_t digest_size, digest_cap;
+} train_photos;
+
+typedef enum { TRAIN_PEOPLE, TRAIN_HELD_OUT } train_split;
+
+// List DATA/NAME/* of one side of the split; landmarks from the file (NULL: beside the data where
+// there is one). Errors: GUISE_IO, GUISE_BAD_FILE, GUISE_NO_FACE for no photo at all.
+guise_status train_photos_read(train_photos *p, const char *data, const char *landmarks,
+                               train_split split, base_error *e);
+void train_photos_free(train_photos *p);
+// Read the photo, and find its face where the landmarks are not known. d may be NULL.
+// Errors: GUISE_NO_FACE, GUISE_IO, GUISE_BAD_FILE.
+guise_status train_photo_load(train_photo *p, face_detector *d, base_image *m, base_error *e);
+// Aligned crop (template arcface) with side size + 2 margin; point: the landmarks in it.
+guise_status train_photo_crop(const train_photo *p, const base_image *m, int size, int margin,
+                              base_image *crop, face_point point[FACE_POINTS], base_error *e);
+
+// Crops, landmarks and identity vectors of all photos, made once and mapped from OUT afterwards.
+typedef struct train_cache train_cache;
+typedef struct {
+    const char *out;
+    int size, margin;
+    const char *identity;                           // ONNX file
+    const char *detector;                           // or NULL
+    bool (*progress)(void *user, const char *line); // NULL is fine; false: stop
+    void *user;
+} train_cache_options;
+// Errors: those of the parts; GUISE_NO_FACE where not a single photo is usable.
+guise_status train_cache_open(train_cache **c, train_photos *p, const train_cache_options *o,
+                              base_error *e);
+void train_cache_close(train_cache **c);
+size_t train_cache_n(const train_cache *c);
+int train_cache_people(const train_cache *c);
+int train_cache_length(const train_cache *c); // of identity vectors
+// Of crop i; all borrowed.
+const uint8_t *train_cache_pixels(const train_cache *c, size_t i); // [side,side,3]
+const face_point *train_cache_points(const train_cache *c, size_t i);
+const float *train_cache_vector(const train_cache *c, size_t i); // unit length
+int train_cache_person(const train_cache *c, size_t i);
+// Crops first..first + count - 1 belong to the person.
+void train_cache_of_person(const train_cache *c, int person, size_t *first, size_t *count);
+
+// One batch of pairs, in memory that stays where it is (plans are bound to it).
+typedef struct {
+    int n, side, length;
+    face_template frame; // of the recogniser's crops
+    int frame_side;
+    float *target; // [n,3,side,side] RGB 0..1
+    float *source; // [n,3,side,side], filled where wanted
+    float *vector; // [n,length] of the source
+    float *warp;   // [n,6] from the recogniser's crop to the target's (tg_warp)
+    float *weight; // [n,1,side,side] of the reconstruction loss
+} train_batch;
+guise_status train_batch_open(train_batch *b, const train_options *o, const train_identity *id,
+                              base_error *e);
+void train_batch_close(train_batch *b);
+// What is drawn depends on r, o and step alone.
+guise_status train_batch_fill(train_batch *b, const train_cache *c, const train_options *o,
+                              int step, base_rng *r, base_error *e);
+
+#endif

@@ -1,0 +1,126 @@
+// export.c -- the trained generator as a file of its own: half precision, with its card.
+#include "model/card.h"
+#include "train/run.h"
+#include "weights/weights.h"
+#include <stdlib.h>
+#include <string.h>
+
+const float *train_run_weights(train_run *r)
+{
+    return r->pair.g.average ? r->pair.g.average : nn_params_data(r->pair.g.params);
+}
+
+static guise_status add_half(base_tensors *to, const base_tensor *x, base_error *e)
+{
+    if (x->dtype != BASE_F32)
+        return base_tensors_add(to, x->name, x->dtype, x->rank, x->dim, x->data)
+                   ? GUISE_OK
+                   : base_no_memory(e);
+    size_t n = (size_t)base_tensor_count(x);
+    uint16_t *half = base_alloc(n, sizeof *half);
+    const float *from = x->data;
+    for (size_t i = 0; half && i < n; i++) half[i] = base_float_to_half(from[i]);
+    bool ok = half && base_tensors_add(to, x->name, BASE_F16, x->rank, x->dim, half);
+    base_free(half);
+    return ok ? GUISE_OK : base_no_memory(e);
+}
+
+typedef struct {
+    const char *key;
+    char *value; // owned
+} word;
+
+// What the card says; value NULL where memory ran out.
+enum { WORDS = 11 };
+static void words(train_run *r, word w[WORDS])
+{
+    const train_config *c = r->c;
+    const char *slash = strrchr(c->data, '/');
+    w[0] = (word){CARD_NETWORK, base_copy_text(r->o.generator)};
+    w[1] = (word){CARD_OPTIONS, train_network_print(&r->pair.generator)};
+    w[2] = (word){CARD_SIZE, base_format("%d", r->o.size)};
+    w[3] = (word){CARD_TEMPLATE, base_copy_text(face_template_name(FACE_ARCFACE))};
+    w[4] = (word){CARD_IDENTITY, base_copy_text(r->identity.name)};
+    w[5] = (word){CARD_LENGTH, base_format("%d", r->identity.length)};
+    w[6] = (word){CARD_LICENCE, base_copy_text(c->licence ? c->licence : "unknown")};
+    w[7] = (word){CARD_DATA, base_format("%zu photos of %d people: %s", train_cache_n(r->cache),
+                                         train_cache_people(r->cache),
+                                         slash && slash[1] ? slash + 1 : c->data)};
+    w[8] = (word){CARD_RECIPE, base_format("%s %s", r->recipe->name, r->options_text)};
+    w[9] = (word){CARD_COMMIT, base_copy_text(c->commit ? c->commit : "unknown")};
+    w[10] = (word){CARD_TRAINED, base_format("%d steps of %d photos in %.1f hours", r->step,
+                                             r->o.batch, r->seconds / 3600)};
+}
+
+static guise_status write_weights(train_run *r, const word w[WORDS], base_error *e)
+{
+    base_tensors full = {0}, half = {0};
+    guise_status s = nn_save(r->pair.g.params, train_run_weights(r), &full, e);
+    for (size_t i = 0; !s && i < full.n; i++) s = add_half(&half, &full.at[i], e);
+    for (int i = 0; !s && i < WORDS; i++)
+        if (!w[i].value || !base_tensors_set_meta(&half, w[i].key, w[i].value))
+            s = base_no_memory(e);
+    char *path = base_format("%s/generator.safetensors", r->c->out);
+    if (!s) s = path ? weights_safetensors_write(&half, path, e) : base_no_memory(e);
+    base_free(path);
+    base_tensors_free(&half);
+    base_tensors_free(&full);
+    return s;
+}
+
+static void write_numbers(const train_run *r, FILE *f)
+{
+    const train_measurement *m = &r->measured;
+    if (!m->pairs) {
+        fputs("\nNot measured in this run.\n", f);
+        return;
+    }
+    fprintf(f,
+            "\n## Numbers\n\nOn %d pairs of people held out from training (SHA-1 of the name "
+            "modulo 10 is 0), by a recogniser\nthat took no part in training:\n\n"
+            "| measure | value |\n| --- | --- |\n",
+            m->pairs);
+    fprintf(f, "| cosine of the result to the source | %.3f |\n", m->to_source);
+    fprintf(f, "| cosine of the result to the target | %.3f |\n", m->to_target);
+    fprintf(f, "| closer to the source than to the target | %.1f %% |\n", 100 * m->closer);
+    fprintf(f, "| nearest source is the right one | %.1f %% |\n", 100 * m->top1);
+    fprintf(f, "| self-swap, mean absolute error of full range | %.4f |\n", m->self_l1);
+    fprintf(f, "| sharpness of the result against the target | %.2f |\n", m->sharpness);
+}
+
+static guise_status write_card(const train_run *r, const word w[WORDS], base_error *e)
+{
+    base_out *out = NULL;
+    char *path = base_format("%s/generator.md", r->c->out);
+    guise_status s = path ? base_out_open(&out, path, e) : base_no_memory(e);
+    if (!s) {
+        FILE *f = base_out_file(out);
+        fprintf(f,
+                "# %s\n\nA face swap generator, %d x %d pixels, %zu parameters.\n\n"
+                "| what | value |\n| --- | --- |\n",
+                r->recipe->name, r->o.size, r->o.size, nn_params_weights(r->pair.g.params));
+        for (int i = 0; i < WORDS; i++)
+            if (strcmp(w[i].key, CARD_RECIPE) != 0)
+                fprintf(f, "| %s | %s |\n", strchr(w[i].key, '.') + 1, w[i].value);
+        write_numbers(r, f);
+        fprintf(f,
+                "\n## Recipe\n\n    %s\n\n## Limits\n\nFor pictures of people who agreed, and of "
+                "nobody. Trained on few photos and a small network: profiles, strong\n"
+                "expressions, glasses and hands before the face come out badly.\n",
+                w[8].value);
+        s = base_out_commit(&out, e);
+    }
+    base_out_close(&out);
+    base_free(path);
+    return s;
+}
+
+guise_status train_export(train_run *r, base_error *e)
+{
+    word w[WORDS];
+    words(r, w);
+    guise_status s = write_weights(r, w, e);
+    if (!s) s = write_card(r, w, e);
+    for (int i = 0; i < WORDS; i++) base_free(w[i].value);
+    return s;
+}

@@ -1,0 +1,47 @@
+// learner.h -- a network that is being trained: parameters, gradient, moments, average.
+#ifndef GUISE_TRAIN_LEARNER_H
+#define GUISE_TRAIN_LEARNER_H
+#include "nn/nn.h"
+
+typedef struct {
+    nn_params *params;
+    float *grad, *m, *v, *average; // laid out as the parameters; average NULL where not wanted
+    size_t floats;
+    int64_t steps; // of Adam
+} train_learner;
+
+// Open an empty store; build the network in a graph; then settle: initial values and memory.
+guise_status train_learner_open(train_learner *l, base_error *e);
+guise_status train_learner_settle(train_learner *l, uint64_t seed, bool average, base_error *e);
+void train_learner_close(train_learner *l);
+// One step of Adam along grad, then of the average.
+void train_learner_step(train_learner *l, nn_adam adam, double ema);
+
+// Named "<prefix>.weights", ".m", ".v", ".average": flat arrays. Restoring checks the lengths.
+guise_status train_learner_save(const train_learner *l, const char *prefix, base_tensors *t,
+                                base_error *e);
+guise_status train_learner_restore(train_learner *l, const char *prefix, const base_tensors *t,
+                                   base_error *e);
+
+// A graph of one step made ready: its plan, and what to copy back after a run.
+typedef struct {
+    tg_graph *graph;
+    tg_plan *plan;
+    const nn_update *update; // of the learner's buffers
+    size_t updates;
+} train_step;
+void train_step_close(train_step *s);
+// Plan s->graph for out[0..n) and the gradients of loss by the learner's weights, which are bound
+// to l->grad. The parameters of other (NULL is fine) are bound too.
+typedef struct {
+    tg_node *loss;
+    tg_node *const *out;
+    int n;
+    nn_params *other;
+} train_step_plan;
+guise_status train_step_open(train_step *s, train_learner *l, const train_step_plan *p,
+                             base_error *e);
+// Run, then move new values of buffers (running statistics) into the learner.
+guise_status train_step_run(train_step *s, train_learner *l, base_error *e);
+
+#endif

@@ -1,0 +1,186 @@
+// loop.c -- the training loop: from a recipe to steps, samples, measurements, checkpoints.
+#include "train/run.h"
+#include <string.h>
+
+static bool tell(train_run *r, const char *line, double session, double photos_per_second)
+{
+    if (!r->c->progress) return true;
+    train_progress p = {.step = r->step,
+                        .steps = r->o.steps,
+                        .seconds = session,
+                        .photos_per_second = photos_per_second,
+                        .line = line};
+    return r->c->progress(r->c->user, &p);
+}
+
+static bool tell_cache(void *user, const char *line) { return tell(user, line, 0, 0); }
+
+static guise_status open_recipe(train_run *r, base_error *e)
+{
+    const train_config *c = r->c;
+    r->recipe = train_recipe_find(c->recipe);
+    if (!r->recipe)
+        return base_fail(e, GUISE_BAD_ARGUMENT, "there is no recipe '%s'",
+                         c->recipe ? c->recipe : "");
+    if (!c->data || !c->out || !c->identity)
+        return base_fail(e, GUISE_BAD_ARGUMENT,
+                         "training needs a folder of photos, a folder for "
+                         "the run, and a recogniser");
+    guise_status s = train_options_fill(&r->o, r->recipe, c->set, c->n_set, e);
+    if (s) return s;
+    r->options_text = base_fields_print(train_fields, &r->o);
+    if (!r->options_text) return base_no_memory(e);
+    if (!c->resume && train_checkpoint_exists(c->out))
+        return base_fail(e, GUISE_BAD_ARGUMENT,
+                         "%s holds a run already; resume it, or name "
+                         "another folder",
+                         c->out);
+    return base_make_dir(c->out, e);
+}
+
+static guise_status open_data(train_run *r, base_error *e)
+{
+    const train_config *c = r->c;
+    train_photos photos = {0};
+    train_cache_options o = {.out = c->out,
+                             .size = r->o.size,
+                             .margin = r->o.shift,
+                             .identity = c->identity,
+                             .detector = c->detector,
+                             .progress = tell_cache,
+                             .user = r};
+    guise_status s = train_photos_read(&photos, c->data, c->landmarks, TRAIN_PEOPLE, e);
+    if (!s) s = train_cache_open(&r->cache, &photos, &o, e);
+    train_photos_free(&photos);
+    return s;
+}
+
+// Without two held-out people there are no samples; that is no reason not to train.
+static guise_status open_held(train_run *r, base_error *e)
+{
+    const train_config *c = r->c;
+    base_error why = {0};
+    train_pairs_options o = {.data = c->data,
+                             .landmarks = c->landmarks,
+                             .detector = c->detector,
+                             .identity = c->identity,
+                             .measure = c->measure,
+                             .size = r->o.size,
+                             .pairs = c->measure ? 200 : 2 * TRAIN_SWAPS};
+    guise_status s = train_pairs_open(&r->held, &o, &why);
+    if (s == GUISE_NO_FACE) {
+        base_log("no samples and no measuring: %s", why.text);
+        return GUISE_OK;
+    }
+    return s ? base_fail(e, s, "%s", why.text) : GUISE_OK;
+}
+
+static guise_status open_run(train_run *r, base_error *e)
+{
+    guise_status s = open_recipe(r, e);
+    if (!s) s = train_identity_open(&r->identity, r->c->identity, e);
+    if (!s) s = train_pair_open(&r->pair, &r->o, &r->identity, e);
+    if (!s) s = open_data(r, e);
+    if (!s && train_cache_length(r->cache) != r->identity.length)
+        s = base_fail(e, GUISE_BAD_FILE, "the cached vectors have another length than %s gives",
+                      r->c->identity);
+    if (!s) s = open_held(r, e);
+    if (!s)
+        s = train_swapper_open(&r->swapper, &r->pair.generator, r->o.size, r->identity.length, e);
+    r->rng.state = (uint64_t)r->o.seed;
+    if (!s && r->c->resume) s = train_checkpoint_read(r, e);
+    if (!s) s = train_log_open(r, e);
+    return s;
+}
+
+static void close_run(train_run *r)
+{
+    if (r->csv) fclose(r->csv);
+    train_pairs_close(&r->held);
+    train_swapper_close(&r->swapper);
+    train_pair_close(&r->pair);
+    train_cache_close(&r->cache);
+    train_identity_close(&r->identity);
+    base_free(r->options_text);
+}
+
+static guise_status one_step(train_run *r, base_error *e)
+{
+    double value[TRAIN_LOSSES], start = base_seconds();
+    int step = r->step + 1;
+    guise_status s = train_batch_fill(&r->pair.batch, r->cache, &r->o, step, &r->rng, e);
+    if (!s) s = train_pair_step(&r->pair, step, &r->rng, value, e);
+    if (s) return s;
+    r->step = step;
+    r->lines++;
+    for (int i = 0; i < TRAIN_LOSSES; i++) r->sum[i] += value[i];
+    r->seconds += base_seconds() - start;
+    return GUISE_OK;
+}
+
+static guise_status sample(train_run *r, base_error *e)
+{
+    if (!r->held.n) return GUISE_OK;
+    char *dir = base_format("%s/samples", r->c->out);
+    char *path = base_format("%s/samples/step-%09d.jpg", r->c->out, r->step);
+    guise_status s = dir && path ? base_make_dir(dir, e) : base_no_memory(e);
+    train_swapper_take(&r->swapper, train_run_weights(r));
+    if (!s) s = train_pairs_sheet(&r->held, &r->swapper, 6, path, e);
+    base_free(path);
+    base_free(dir);
+    return s ? s : train_report(r, e);
+}
+
+static guise_status measure(train_run *r, base_error *e)
+{
+    char line[200];
+    train_measurement *m = &r->measured;
+    train_swapper_take(&r->swapper, train_run_weights(r));
+    guise_status s = train_pairs_measure(&r->held, &r->swapper, m, e);
+    if (s) return s;
+    snprintf(line, sizeof line,
+             "measured at step %d: to source %.3f, to target %.3f, closer %.1f %%, top-1 %.1f %%, "
+             "self-swap %.4f, sharpness %.2f",
+             r->step, m->to_source, m->to_target, 100 * m->closer, 100 * m->top1, m->self_l1,
+             m->sharpness);
+    if (!tell(r, line, 0, 0)) r->stopped = true;
+    return GUISE_OK;
+}
+
+static bool due(const train_run *r, int every) { return every > 0 && r->step % every == 0; }
+
+// What follows a step: log, measurement, samples. A checkpoint comes last, so that it covers them.
+static guise_status after_step(train_run *r, double began, double *saved, base_error *e)
+{
+    guise_status s = GUISE_OK;
+    bool last = r->step == r->o.steps, row = due(r, r->o.log_every) || last;
+    bool measured = r->held.measure && (due(r, r->o.measure_every) || (last && r->c->measure));
+    char line[400];
+    double rate = r->seconds > r->since ? r->lines * r->o.batch / (r->seconds - r->since) : 0;
+    if (row) train_log_line(r, line, sizeof line);
+    if (!tell(r, row ? line : NULL, base_seconds() - began, rate)) r->stopped = true;
+    if (measured) s = measure(r, e);
+    if (!s && (row || measured)) s = train_log_row(r, measured ? &r->measured : NULL, e);
+    if (!s && (due(r, r->o.sample_every) || last)) s = sample(r, e);
+    bool overdue = r->c->save_seconds > 0 && base_seconds() - *saved >= r->c->save_seconds;
+    if (!s && (due(r, r->o.save_every) || overdue || last || r->stopped)) {
+        s = train_checkpoint_write(r, e);
+        *saved = base_seconds();
+    }
+    return s;
+}
+
+guise_status train_start(const train_config *c, base_error *e)
+{
+    train_run r = {.c = c};
+    guise_status s = open_run(&r, e);
+    double began = base_seconds(), saved = began;
+    while (!s && !r.stopped && r.step < r.o.steps) {
+        s = one_step(&r, e);
+        if (!s) s = after_step(&r, began, &saved, e);
+    }
+    if (!s) s = train_export(&r, e);
+    if (!s) s = train_report(&r, e);
+    close_run(&r);
+    return s;
+}

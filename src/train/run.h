@@ -1,0 +1,51 @@
+// run.h -- the state of one training run, and the files that it keeps in its directory.
+#ifndef GUISE_TRAIN_RUN_H
+#define GUISE_TRAIN_RUN_H
+#include "train/pairs.h"
+#include "train/step.h"
+
+typedef struct {
+    const train_config *c; // borrowed
+    const train_recipe *recipe;
+    train_options o;
+    char *options_text; // all of o
+    train_identity identity;
+    train_cache *cache;
+    train_pair pair;
+    train_swapper swapper;
+    train_pairs held; // n 0: no samples, no measuring
+    FILE *csv;
+
+    // The position: all of it is in a checkpoint.
+    int step; // done
+    base_rng rng;
+    double seconds;             // spent in steps, all sessions together
+    double sum[TRAIN_LOSSES];   // since the last line of the log
+    double since;               // seconds at the last line
+    int lines;                  // steps in sum
+    train_measurement measured; // last one; pairs 0: none yet
+    bool stopped;
+} train_run;
+
+// checkpoint.c: OUT/checkpoint-<step>.safetensors, the last two are kept.
+guise_status train_checkpoint_write(train_run *r, base_error *e);
+// The newest whole one into r. GUISE_IO where there is none.
+guise_status train_checkpoint_read(train_run *r, base_error *e);
+bool train_checkpoint_exists(const char *out);
+
+// log.c: OUT/log.csv and the line that progress gets.
+// Open; with resume drop the rows after r->step.
+guise_status train_log_open(train_run *r, base_error *e);
+// Write a row, clear the sums. m: a measurement made at this step, or NULL.
+guise_status train_log_row(train_run *r, const train_measurement *m, base_error *e);
+void train_log_line(const train_run *r, char *line, size_t n); // before the row clears the sums
+
+// export.c: OUT/generator.safetensors (f16, with its card as metadata) and OUT/generator.md.
+guise_status train_export(train_run *r, base_error *e);
+// Parameters that are shown and exported: the average where there is one.
+const float *train_run_weights(train_run *r);
+
+// report.c: OUT/report.html from log.csv and OUT/samples, one file that needs nothing else.
+guise_status train_report(const train_run *r, base_error *e);
+
+#endif

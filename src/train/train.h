@@ -1,0 +1,107 @@
+// train.h -- training a face swapper: recipe, data, steps, checkpoints, report, measurement.
+//
+// A run lives in one directory: cache of aligned crops, checkpoints (the last two), log.csv,
+// samples, report.html, and generator.safetensors with its card generator.md. A run that was
+// killed at any moment and resumed gives the same bits as one that was not.
+#ifndef GUISE_TRAIN_H
+#define GUISE_TRAIN_H
+#include "base/fields.h"
+
+// What a run does. Steps count batches from 1. Defaults of the table are those of the paper
+// (Chen et al. 2020) where it gives them; each recipe states what it changes.
+typedef struct {
+    const char *generator, *generator_options; // network by name; "key=value key=value"
+    const char *discriminator, *discriminator_options;
+    const char *features; // weights of a frozen feature network of the discriminator, a file
+    const char *real;     // what the discriminator takes for real: "target" or "source" photos
+    int size, batch, steps;
+    double lr, lr_d, beta1, beta2, eps;
+    int decay;      // last steps, over which the learning rates fall to zero in a line
+    double ema;     // decay of the average of the generator's weights; 0: none
+    double same;    // share of same-person pairs
+    bool alternate; // whole batches take turns, as published; else pairs are mixed
+    int warmup;     // first steps: reconstruction only, of every pair
+    double lambda_id, id_start;
+    int id_ramp; // the identity weight goes from id_start to lambda_id in so many steps
+    double lambda_rec, rec_other, rec_edge; // same person; others, in the face; others, around it
+    double lambda_adv, lambda_fm, lambda_gp;
+    int adv_from, adv_ramp, d_lead; // see train_fields
+    int fm_first, fm_last;          // layers of feature matching, from 1; last 0: the last hidden
+    int scales, gp_every;
+    bool flip;
+    int shift;            // pixels
+    double light, colour; // see train_fields
+    int seed, log_every, sample_every, save_every, measure_every;
+} train_options;
+
+extern const base_field train_fields[];
+
+enum { TRAIN_SETS = 32 };
+typedef struct {
+    const char *name, *summary;  // one line: where it comes from, what it changes
+    const char *set[TRAIN_SETS]; // "key=value", ended by NULL
+} train_recipe;
+
+extern const train_recipe train_recipes[];               // ended by {0}
+const train_recipe *train_recipe_find(const char *name); // NULL: unknown
+// The recipe's options with further "key=value" ones on top. Texts are borrowed.
+// Errors: GUISE_BAD_ARGUMENT, naming what is wrong.
+guise_status train_options_fill(train_options *o, const train_recipe *r, const char *const set[],
+                                size_t n, base_error *e);
+
+typedef struct {
+    int step, steps;
+    double seconds, photos_per_second; // of this session; of the last stretch
+    const char *line;                  // a line of the log
+} train_progress;
+
+typedef struct {
+    const char *recipe;
+    const char *const *set; // n_set times "key=value"
+    size_t n_set;
+    const char *data;      // DATA/NAME/photo.jpg, a directory for each person
+    const char *out;       // made where it is not there
+    const char *identity;  // ONNX file of the frozen recogniser
+    const char *landmarks; // file of five points a photo; NULL: <data>_landmarks5.txt if there
+    const char *detector;  // ONNX file of YuNet, used where there are no landmarks; NULL: none
+    const char *measure;   // ONNX file of another recogniser, for measuring; NULL: do not
+    const char *licence, *commit; // words for the card; NULL: unknown
+    bool resume;
+    int save_seconds; // also a checkpoint each so many seconds; 0: only by steps
+    // Called after each step (line NULL) and for each line. False: save and stop. NULL is fine.
+    bool (*progress)(void *user, const train_progress *p);
+    void *user;
+} train_config;
+
+// Train until the recipe's last step, or until progress says stop: both end with a checkpoint,
+// the exported generator, its card and the report.
+// Errors: GUISE_BAD_ARGUMENT (unknown recipe or key, out holds a run and resume is not set, the
+// measure is the frozen recogniser), GUISE_IO, GUISE_BAD_FILE, GUISE_NO_MEMORY. The last
+// checkpoint stays good in any case.
+guise_status train_start(const train_config *c, base_error *e);
+
+// How good a generator is, on people whom no training sees (train_is_held_out).
+typedef struct {
+    const char *generator; // file that train_start exported
+    const char *data, *landmarks, *detector;
+    const char *identity; // ONNX file of the recogniser that the generator was trained with
+    const char *measure;  // ONNX file of another one; refused when it is the same
+    const char *sheet;    // picture of the first pairs to write, or NULL
+    int pairs;            // 0 means 200
+} train_measure_config;
+
+typedef struct {
+    int pairs;
+    double to_source, to_target; // mean cosine of the result to the source, to the target
+    double closer;               // share of results closer to the source than to the target
+    double top1;                 // share whose nearest source of all is the right one
+    double self_l1;              // self-swaps: mean |result - target|, 0..1 of full range
+    double sharpness;            // mean gradient magnitude in the face, result / target
+} train_measurement;
+
+guise_status train_measure(train_measurement *m, const train_measure_config *c, base_error *e);
+
+// SHA-1 of the name as a big number, modulo 10, is 0: this person is kept for measuring.
+bool train_is_held_out(const char *person);
+
+#endif
