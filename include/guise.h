@@ -90,9 +90,10 @@ guise_status guise_draw(guise_engine *g, guise_image *m, const guise_faces *f); 
 guise_status guise_align(guise_engine *g, const guise_image *m, const guise_face *f,
                          const char *layout, int size, guise_image *crop);
 
-// A face of nobody: the mean of the largest faces of n photos of many people, aligned by layout.
+// A face of nobody: the average of the largest faces of n photos of many people, aligned by layout.
+//   seed  0: all count the same; else random weights, so that the same people make many faces
 guise_status guise_compose(guise_engine *g, const char *const photo[], size_t n, const char *layout,
-                           int size, bool sharpen, guise_image *m);
+                           int size, unsigned long long seed, guise_image *m);
 
 // ---- Identities: who a face is, as a vector of unit length.
 typedef struct {
@@ -148,7 +149,6 @@ guise_status guise_swap_crop(guise_engine *g, const guise_image *crop, const gui
 typedef struct {
     const char *name, *init, *help; // init: default as text, may be NULL
 } guise_option;
-
 typedef struct {
     const char *name, *summary, *inputs, *outputs;
 } guise_net;
@@ -222,7 +222,7 @@ guise_status guise_measure(guise_engine *g, const guise_train_options *o, int pa
                            const char *sheet, guise_measurement *m);
 
 // ---- Files and the machine.
-// Any weights file to safetensors; half: 16-bit numbers where they were 32-bit.
+// Any weights file to safetensors; half: in 16 bits.
 guise_status guise_convert(guise_engine *g, const char *in, const char *out, bool half);
 
 typedef struct {

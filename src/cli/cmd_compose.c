@@ -4,8 +4,7 @@
 typedef struct {
     guise_config config;
     const char *output, *layout, *json;
-    int size;
-    bool sharpen;
+    int size, seed;
 } options;
 
 #define AT(field) offsetof(options, field)
@@ -13,8 +12,8 @@ static const base_field table[] = {
     {"output", 'o', BASE_TEXT, AT(output), NULL, "picture to write"},
     {"template", 't', BASE_TEXT, AT(layout), "arcface", "arcface, simswap, ffhq or reid"},
     {"size", 's', BASE_INT, AT(size), "256", "side of the picture in pixels, 16 to 2048"},
-    {"sharpen", 0, BASE_FLAG, AT(sharpen), NULL,
-     "as sharp as the last photo, where that is possible"},
+    {"seed", 0, BASE_INT, AT(seed), "0",
+     "0: all photos count the same; else random weights, to make another face"},
     CLI_JSON,
     CLI_DETECTOR,
     CLI_SCORE,
@@ -29,7 +28,7 @@ static int run(const cli_call *c)
     guise_status s = guise_open(&g, &o->config);
     if (!s)
         s = guise_compose(g, (const char *const *)c->arg, (size_t)c->n, o->layout, o->size,
-                          o->sharpen, &m);
+                          (unsigned long long)o->seed, &m);
     if (!s) s = guise_image_write(g, &m, o->output, GUISE_COMPOSED);
     int code = s ? cli_fail("compose", s, guise_message(g)) : 0;
     if (!s && cli_text(o->json)) printf("%s: a face of %d photos\n", o->output, c->n);
@@ -46,8 +45,7 @@ const cli_command cmd_compose = {
     .name = "compose",
     .args = "PHOTO PHOTO... -o OUT",
     .summary = "a face of nobody: the mean of photos of many people",
-    .notes =
-        "guise embed tells how alike the result is to each of them; with too few people it is.",
+    .notes = "Take more than 20 people; guise embed tells how alike the result is to each of them.",
     .example = "  guise compose people/*.jpg -o nobody.png\n"
                "  guise embed nobody.png people/*.jpg",
     .least = 2,
