@@ -79,7 +79,7 @@ void face_oval_mask(const face_point point[FACE_POINTS], int size, double feathe
 // Looks: planes [3,size,size] RGB 0..1; where the mask is 0 nothing is read and nothing changes.
 
 // Give planes the mean and spread of target's colours (Reinhard et al. 2001, in Oklab), weighted by
-// the mask. strength 0..1. Spreads change by a factor of 2 at most.
+// the mask. strength 0..1. Spreads change by a factor of 1.5 at most.
 void face_match_colour(float *planes, const float *target, const float *mask, int size,
                        double strength);
 // Mean length of the luma gradient in the mask, per pixel; 0 for an empty mask.
@@ -111,6 +111,19 @@ typedef struct {
 } face_box;
 guise_status face_box_mask(face_box *b, int frame_w, int frame_h, face_transform t, int size,
                            int erode, int blur, base_error *e);
+
+// A face of nobody: many people brought onto their mean shape, averaged.
+typedef struct {
+    const base_image *photo; // borrowed
+    face_point point[FACE_POINTS];
+    double weight; // > 0
+} face_part;
+// Align all by the template, then, in three rounds, bend each to the mean of all by a dense smooth
+// field (flow.h), so that eyes and lips stay sharp, and average with the weights.
+//   n     at least 2; more than 20 to be nobody: measure it. About 1.5 MB each at a size of 512
+//   size  side of the result in pixels, 16 to 4096
+guise_status face_average(base_image *out, const face_part *part, size_t n, face_template name,
+                          int size, base_error *e);
 
 // Detection: YuNet (Wu et al. 2023) through the ONNX reader, planned for each padded size once.
 typedef struct face_detector face_detector;

@@ -65,6 +65,9 @@ static bool measure(statistics *out, const float *planes, const float *mask, siz
     return true;
 }
 
+// Spreads also differ because hair or a hand is in the mask: never by more than this.
+static const double MOST = 1.5;
+
 void face_match_colour(float *planes, const float *target, const float *mask, int size,
                        double strength)
 {
@@ -73,7 +76,7 @@ void face_match_colour(float *planes, const float *target, const float *mask, in
     if (!measure(&of, planes, mask, n) || !measure(&to, target, mask, n)) return;
     double gain[3];
     for (int k = 0; k < 3; k++) {
-        gain[k] = of.spread[k] > 1e-6 ? fmin(fmax(to.spread[k] / of.spread[k], 0.5), 2) : 1;
+        gain[k] = of.spread[k] > 1e-6 ? fmin(fmax(to.spread[k] / of.spread[k], 1 / MOST), MOST) : 1;
         gain[k] = 1 + strength * (gain[k] - 1);
         to.mean[k] = of.mean[k] + strength * (to.mean[k] - of.mean[k]);
     }
