@@ -18,6 +18,13 @@ dnnl_status_t shim_md_make(shim_md *d, int rank, const int64_t dims[], dnnl_form
     return s;
 }
 
+dnnl_status_t shim_md_steps(shim_md *d, int rank, const int64_t dims[], const int64_t steps[])
+{
+    dnnl_status_t s = dnnl_memory_desc_create_with_strides(&d->md, rank, dims, dnnl_f32, steps);
+    d->made = s == dnnl_success;
+    return s;
+}
+
 void shim_md_end(shim_md *d)
 {
     if (d->made) dnnl_memory_desc_destroy(d->md);
@@ -60,6 +67,13 @@ shim_desc shim_ref(const shim_md *d) { return d->made ? &d->md : NULL; }
 dnnl_status_t shim_md_make(shim_md *d, int rank, const int64_t dims[], dnnl_format_tag_t tag)
 {
     dnnl_status_t s = dnnl_memory_desc_init_by_tag(&d->md, rank, dims, dnnl_f32, tag);
+    d->made = s == dnnl_success;
+    return s;
+}
+
+dnnl_status_t shim_md_steps(shim_md *d, int rank, const int64_t dims[], const int64_t steps[])
+{
+    dnnl_status_t s = dnnl_memory_desc_init_by_strides(&d->md, rank, dims, dnnl_f32, steps);
     d->made = s == dnnl_success;
     return s;
 }

@@ -20,6 +20,7 @@ typedef struct {
 shim_desc shim_ref(const shim_md *d); // NULL for an empty one
 
 dnnl_status_t shim_md_make(shim_md *d, int rank, const int64_t dims[], dnnl_format_tag_t tag);
+dnnl_status_t shim_md_steps(shim_md *d, int rank, const int64_t dims[], const int64_t steps[]);
 void shim_md_end(shim_md *d);
 bool shim_same(shim_desc a, shim_desc b);
 size_t shim_bytes(shim_desc d);

@@ -8,13 +8,14 @@
 #include "backend/tile.h"
 #include <string.h>
 
-enum { CHUNK_BYTES = 6 << 20 }; // transformed tiles of a chunk, in and out together
+enum { CHUNK_BYTES = 3 << 20 }; // transformed tiles of a chunk, in and out together
 
 struct cpu_wino {
     cpu_conv_kind kind;
     int m, n;                          // side of output and input tiles
     int64_t batch, h, w, c, oh, ow, o; // the image read and the image made
     int64_t reflect, pad_top, pad_left, rows, cols, tiles, chunk; // tiles in all, in a chunk
+    int64_t v_step, y_step; // floats from one frequency to the next
     bool act, add, bias, keep, packed;
     float slope;
     float *u;     // [n*n][c][o], as the product wants it
@@ -52,9 +53,15 @@ static void geometry(cpu_wino *w, cpu_conv_kind kind, const cpu_conv_shape *s, i
     w->rows = (w->oh + m - 1) / m;
     w->cols = (w->ow + m - 1) / m;
     w->tiles = w->batch * w->rows * w->cols;
-    int64_t most = CHUNK_BYTES / ((int64_t)sizeof(float) * w->n * w->n * (w->c + w->o));
+    // the product reads all weights for every chunk, so that many weights ask for large chunks
+    int64_t frequencies = (int64_t)sizeof(float) * w->n * w->n;
+    int64_t weights = frequencies * w->c * w->o / 4;
+    int64_t most = (weights > CHUNK_BYTES ? weights : CHUNK_BYTES) / (frequencies * (w->c + w->o));
     int64_t chunks = (w->tiles + most) / (most + 1);
     w->chunk = (w->tiles + chunks - 1) / chunks;
+    // steps off the multiples of 4096 bytes, at which the lines of a tile would evict each other
+    w->v_step = w->chunk * w->c + TILE_LANES;
+    w->y_step = w->chunk * w->o + TILE_LANES;
 }
 
 static dnnl_status_t make_product(cpu_wino *w)
@@ -64,10 +71,11 @@ static dnnl_status_t make_product(cpu_wino *w)
     shim_md dv = {0}, du = {0}, any = {0}, dy = {0};
     dnnl_primitive_desc_t pd = NULL;
     dnnl_engine_t engine = shim_engine();
-    dnnl_status_t e = shim_md_make(&dv, 3, v, dnnl_abc);
+    const int64_t v_steps[] = {w->v_step, w->c, 1}, y_steps[] = {w->y_step, w->o, 1};
+    dnnl_status_t e = shim_md_steps(&dv, 3, v, v_steps);
     if (!e) e = shim_md_make(&du, 3, u, dnnl_abc);
     if (!e) e = shim_md_make(&any, 3, u, dnnl_format_tag_any);
-    if (!e) e = shim_md_make(&dy, 3, y, dnnl_abc);
+    if (!e) e = shim_md_steps(&dy, 3, y, y_steps);
     if (!e) e = shim_matmul_desc(&pd, &dv, &any, &dy, engine);
     if (!e) e = dnnl_primitive_create(&w->product, pd);
     shim_desc inside = e ? NULL : shim_query(pd, dnnl_query_weights_md);
@@ -90,9 +98,9 @@ static dnnl_status_t make_product(cpu_wino *w)
 
 static dnnl_status_t memory(cpu_wino *w)
 {
-    size_t f = (size_t)(w->n * w->n) * sizeof(float), chunk = (size_t)w->chunk;
-    w->v_bytes = (f * chunk * (size_t)w->c + 127) / 64 * 64; // the last 16 lanes may run over
-    w->y_bytes = (f * chunk * (size_t)w->o + 127) / 64 * 64;
+    size_t f = (size_t)(w->n * w->n) * sizeof(float);
+    w->v_bytes = (f * (size_t)w->v_step + 63) / 64 * 64;
+    w->y_bytes = (f * (size_t)w->y_step + 63) / 64 * 64;
     w->plain_bytes = w->pack ? f * (size_t)(w->c * w->o) : 0;
     w->u = base_aligned(w->u_bytes);
     return w->u ? dnnl_memory_set_data_handle(w->mem_u, w->u) : dnnl_out_of_memory;
@@ -190,11 +198,6 @@ static spot spot_of(const cpu_wino *w, int64_t tile)
     return (spot){tile / (w->rows * w->cols), of_image / w->cols * w->m, of_image % w->cols * w->m};
 }
 
-static void load(const float *x, int64_t lanes, tile_lanes *d)
-{
-    memcpy(d, x, (size_t)lanes * sizeof *x);
-}
-
 // Row or column at of an image with a mirrored rim; tiles may reach further still, for outputs
 // that are not kept.
 static int64_t mirror(int64_t at, int64_t n)
@@ -203,46 +206,78 @@ static int64_t mirror(int64_t at, int64_t n)
     return at < 0 ? 0 : at;
 }
 
+typedef const float *pixels[TILE_MAX * TILE_MAX]; // of a tile; NULL in the zero padding
+
+static void find_pixels(const cpu_wino *w, const float *x, spot s, pixels at)
+{
+    const float *image = x + s.image * w->h * w->w * w->c;
+    for (int i = 0; i < w->n; i++)
+        for (int j = 0; j < w->n; j++) {
+            int64_t y = s.y + i - w->pad_top, k = s.x + j - w->pad_left;
+            if (w->reflect) y = mirror(y, w->h), k = mirror(k, w->w);
+            bool inside = y >= 0 && y < w->h && k >= 0 && k < w->w;
+            at[i * w->n + j] = inside ? image + (y * w->w + k) * w->c : NULL;
+        }
+}
+
+// The last channels of a tile, fewer than there are lanes: the lanes beyond would overwrite the
+// next tile's.
+static void edge_lanes(const cpu_wino *w, const pixels at, int64_t c, float *v)
+{
+    tile_lanes d[TILE_MAX * TILE_MAX] = {0}, all[TILE_MAX * TILE_MAX];
+    size_t bytes = (size_t)(w->c - c) * sizeof *v;
+    for (int i = 0; i < w->n * w->n; i++)
+        if (at[i]) memcpy(&d[i], at[i] + c, bytes);
+    tile_input_of(w->m)(d, (float *)all, TILE_LANES);
+    for (int64_t i = 0; i < w->n * w->n; i++) memcpy(v + i * w->v_step, &all[i], bytes);
+}
+
 static void into_tiles(const cpu_wino *w, const float *x, int64_t from, int64_t count)
 {
     tile_input *transform = tile_input_of(w->m);
 #pragma omp parallel for schedule(static)
     for (int64_t t = 0; t < count; t++) {
-        spot s = spot_of(w, from + t);
-        tile_lanes d[TILE_MAX * TILE_MAX], edge[TILE_MAX * TILE_MAX];
-        for (int64_t c = 0; c < w->c; c += TILE_LANES) {
-            int64_t lanes = w->c - c < TILE_LANES ? w->c - c : TILE_LANES;
-            for (int i = 0; i < w->n; i++)
-                for (int j = 0; j < w->n; j++) {
-                    int64_t y = s.y + i - w->pad_top, k = s.x + j - w->pad_left;
-                    tile_lanes *to = &d[i * w->n + j];
-                    if (w->reflect) y = mirror(y, w->h), k = mirror(k, w->w);
-                    *to = (tile_lanes){0};
-                    if (y >= 0 && y < w->h && k >= 0 && k < w->w)
-                        load(x + ((s.image * w->h + y) * w->w + k) * w->c + c, lanes, to);
-                }
-            float *v = w->v + t * w->c + c;
-            size_t step = (size_t)(w->chunk * w->c);
-            if (lanes == TILE_LANES) {
-                transform(d, v, step);
-            } else { // the lanes beyond would overwrite the next tile
-                transform(d, (float *)edge, TILE_LANES);
-                for (int i = 0; i < w->n * w->n; i++)
-                    memcpy(v + (size_t)i * step, &edge[i], (size_t)lanes * sizeof *v);
-            }
+        pixels at;
+        tile_lanes d[TILE_MAX * TILE_MAX];
+        int64_t c = 0;
+        find_pixels(w, x, spot_of(w, from + t), at);
+        for (; c + TILE_LANES <= w->c; c += TILE_LANES) {
+            for (int i = 0; i < w->n * w->n; i++)
+                d[i] = at[i] ? *(const tile_lanes *)(const void *)(at[i] + c) : (tile_lanes){0};
+            transform(d, w->v + t * w->c + c, (size_t)w->v_step);
         }
+        if (c < w->c) edge_lanes(w, at, c, w->v + t * w->c + c);
     }
 }
 
-// y (+= out) + bias, activation, lanes of it to out
-static void store(const cpu_wino *w, tile_lanes y, const float *bias, int64_t lanes, float *out)
+typedef int32_t lane_bits __attribute__((vector_size(TILE_LANES * sizeof(int32_t)), aligned(4)));
+
+// y + bias (+ out), activation, into out
+static void finish(const cpu_wino *w, tile_lanes *y, const tile_lanes *bias, const float *before)
 {
-    tile_lanes b = {0};
-    if (w->bias) load(bias, lanes, &b), y += b;
-    if (w->add) load(out, lanes, &b), y += b;
-    if (w->act)
-        for (int i = 0; i < TILE_LANES; i++) y[i] = y[i] > 0 ? y[i] : w->slope * y[i];
-    memcpy(out, &y, (size_t)lanes * sizeof *out);
+    *y += *bias;
+    if (before) *y += *(const tile_lanes *)(const void *)before;
+    if (!w->act) return;
+    lane_bits on = *y > 0;
+    *y = (tile_lanes)((on & (lane_bits)*y) | (~on & (lane_bits)(w->slope * *y)));
+}
+
+// One tile, up to 16 channels from o on, where it lies inside the image.
+static void put(const cpu_wino *w, spot s, int64_t o, const tile_lanes *y, const tile_lanes *bias,
+                float *out)
+{
+    int64_t lanes = w->o - o < TILE_LANES ? w->o - o : TILE_LANES;
+    for (int i = 0; i < w->m && s.y + i < w->oh; i++)
+        for (int j = 0; j < w->m && s.x + j < w->ow; j++) {
+            float *to = out + ((s.image * w->oh + s.y + i) * w->ow + s.x + j) * w->o + o;
+            tile_lanes v = y[i * w->m + j], before = {0};
+            if (w->add) memcpy(&before, to, (size_t)lanes * sizeof *to);
+            finish(w, &v, bias, w->add ? (const float *)&before : NULL);
+            if (lanes == TILE_LANES)
+                *(tile_lanes *)(void *)to = v;
+            else
+                memcpy(to, &v, (size_t)lanes * sizeof *to);
+        }
 }
 
 static void out_of_tiles(const cpu_wino *w, const float *bias, float *out, int64_t from,
@@ -253,13 +288,12 @@ static void out_of_tiles(const cpu_wino *w, const float *bias, float *out, int64
     for (int64_t t = 0; t < count; t++) {
         spot s = spot_of(w, from + t);
         tile_lanes y[TILE_MAX * TILE_MAX];
-        for (int64_t c = 0; c < w->o; c += TILE_LANES) {
-            int64_t lanes = w->o - c < TILE_LANES ? w->o - c : TILE_LANES;
-            transform(w->y + t * w->o + c, (size_t)(w->chunk * w->o), y);
-            for (int i = 0; i < w->m && s.y + i < w->oh; i++)
-                for (int j = 0; j < w->m && s.x + j < w->ow; j++)
-                    store(w, y[i * w->m + j], w->bias ? bias + c : NULL, lanes,
-                          out + ((s.image * w->oh + s.y + i) * w->ow + s.x + j) * w->o + c);
+        for (int64_t o = 0; o < w->o; o += TILE_LANES) {
+            tile_lanes b = {0};
+            int64_t lanes = w->o - o < TILE_LANES ? w->o - o : TILE_LANES;
+            if (w->bias) memcpy(&b, bias + o, (size_t)lanes * sizeof *bias);
+            transform(w->y + t * w->o + o, (size_t)w->y_step, y);
+            put(w, s, o, y, &b, out);
         }
     }
 }
