@@ -24,7 +24,7 @@ static uint32_t seed_of(const char *name) // FNV-1a, 32 bits
 void golden_hash(const char *name, float *v, size_t n)
 {
     uint32_t seed = seed_of(name);
-#pragma omp parallel for simd schedule(static) if (n > 65536)
+#pragma omp parallel for schedule(static) if (n > 65536)
     for (size_t i = 0; i < n; i++) {
         uint32_t x = (uint32_t)i * 2654435769u + seed;
         x ^= x >> 16;

@@ -8,9 +8,12 @@ typedef struct {
     float beta1, beta2, keep1, keep2, eps, rate, root; // keep = 1 - beta; root = sqrt(1 - beta2^t)
 } constants;
 
-static void range(constants c, int64_t n, const float *grad, float *w, float *m, float *v)
+// Elements that one thread takes at a time; the arrays are apart, so the loop is vectorised.
+enum { CHUNK = 16384 };
+
+static void chunk(constants c, int64_t n, const float *restrict grad, float *restrict w,
+                  float *restrict m, float *restrict v)
 {
-#pragma omp parallel for simd schedule(static) if (n > 32768)
     for (int64_t i = 0; i < n; i++) {
         float g = grad[i];
         float m1 = c.beta1 * m[i] + c.keep1 * g;
@@ -19,6 +22,15 @@ static void range(constants c, int64_t n, const float *grad, float *w, float *m,
         v[i] = v1;
         w[i] -= c.rate * m1 / (sqrtf(v1) / c.root + c.eps);
     }
+}
+
+static int64_t at_most(int64_t n, int64_t most) { return n < most ? n : most; }
+
+static void range(constants c, int64_t n, const float *grad, float *w, float *m, float *v)
+{
+#pragma omp parallel for schedule(static) if (n > CHUNK)
+    for (int64_t i = 0; i < n; i += CHUNK)
+        chunk(c, at_most(n - i, CHUNK), grad + i, w + i, m + i, v + i);
 }
 
 static bool trained(const nn_entry *e) { return e->kind == NN_WEIGHT && !e->frozen; }
@@ -48,9 +60,16 @@ void nn_adam_step(const nn_params *p, nn_adam a, int64_t step, const float *grad
     }
 }
 
+static void blend(float keep, float add, int64_t n, float *restrict average,
+                  const float *restrict w)
+{
+    for (int64_t i = 0; i < n; i++) average[i] = keep * average[i] + add * w[i];
+}
+
 void nn_ema(float *average, const float *w, size_t n, double decay)
 {
-    float keep = (float)decay, add = (float)(1 - decay);
-#pragma omp parallel for simd schedule(static) if (n > 32768)
-    for (size_t i = 0; i < n; i++) average[i] = keep * average[i] + add * w[i];
+    int64_t count = (int64_t)n;
+#pragma omp parallel for schedule(static) if (count > CHUNK)
+    for (int64_t i = 0; i < count; i += CHUNK)
+        blend((float)decay, (float)(1 - decay), at_most(count - i, CHUNK), average + i, w + i);
 }
