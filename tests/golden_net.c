@@ -63,11 +63,11 @@ static guise_status build(golden_net *n, const golden_net_options *o, base_error
     net->build(nn_root(n->params, n->graph, o->train), n->options, n->io);
     if (tg_error(n->graph)) return base_fail(e, GUISE_BAD_ARGUMENT, "%s", tg_error(n->graph));
     s = nn_settle(n->params, 1, e);
-    if (!s) golden_fill(n->params, o->tag);
+    if (!s) (o->fill ? o->fill : golden_fill)(n->params, o->tag);
     return s ? s : differentiate(n, o, e);
 }
 
-static guise_status open_plan(golden_net *n, base_error *e)
+static guise_status open_plan(golden_net *n, bool steady, base_error *e)
 {
     const nn_update *update;
     size_t updates = nn_updates(n->params, n->graph, &update), count = 0;
@@ -82,7 +82,7 @@ static guise_status open_plan(golden_net *n, base_error *e)
         if (n->d_in[i]) out[count++] = n->d_in[i];
     for (size_t i = 0; i < entries; i++)
         if (n->grad[i]) out[count++] = n->grad[i];
-    tg_plan_options o = {.train = n->grad[0] != NULL};
+    tg_plan_options o = {.train = n->grad[0] != NULL || steady};
     guise_status s = tg_plan_open(&n->plan, n->graph, out, (int)count, &o, e);
     base_free(out);
     return s;
@@ -93,7 +93,7 @@ bool golden_net_run(golden_net *n, const golden_net_options *o)
     base_error e = {{0}};
     *n = (golden_net){0};
     guise_status s = build(n, o, &e);
-    if (!s) s = open_plan(n, &e);
+    if (!s) s = open_plan(n, o->steady, &e);
     if (!s) s = nn_bind(n->params, n->graph, n->plan, &e);
     for (size_t i = 0; !s && i < model_ports_inputs(n->io); i++) {
         const char *name;

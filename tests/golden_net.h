@@ -8,6 +8,8 @@ typedef struct {
     const char *name, *tag;  // "simswap", "G224"
     const char *settings[6]; // "key=value"
     bool train;
+    void (*fill)(nn_params *p, const char *tag); // NULL: golden_fill
+    bool steady; // kernels by rule: inference takes the fastest, whose rounding differs by run
     struct {
         const char *name;
         tg_shape shape;

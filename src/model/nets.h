@@ -8,6 +8,11 @@ extern const model_net model_net_arcface;
 extern const model_net model_net_patchgan;
 extern const model_net model_net_projected;
 extern const model_net model_net_parsing;
+extern const model_net model_net_aei;
+extern const model_net model_net_aad;
+extern const model_net model_net_hear;
+extern const model_net model_net_multiscale;
+extern const model_net model_net_deepfakes;
 
 // x as a further output, where io and on are set. Returns x.
 tg_node *model_stage(model_ports *io, bool on, const char *name, tg_node *x);

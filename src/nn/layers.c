@@ -1,5 +1,6 @@
-// layers.c -- layers with parameters: convolution, linear, spectral norm, PReLU; and small helpers.
-// Initial values are PyTorch's: weights and biases U(+-1/sqrt(fan_in)), PReLU 0.25.
+// layers.c -- layers with parameters: convolution, transposed convolution, linear, spectral norm,
+// PReLU; and small helpers. Initial values are PyTorch's: weights and biases U(+-1/sqrt(fan_in)),
+// PReLU 0.25.
 #include "nn/nn.h"
 #include <math.h>
 
@@ -121,6 +122,29 @@ tg_node *nn_linear(nn m, tg_node *x, int64_t out, bool no_bias)
     tg_node *b = no_bias ? NULL : nn_weight(m, "bias", TG_SHAPE(out), fan_in(c));
     tg_node *y = tg_matmul(x, w, false, true);
     return no_bias ? y : tg_add(y, b);
+}
+
+tg_node *nn_deconv_with(nn m, tg_node *x, nn_conv_options o)
+{
+    if (!x || !conv_fits(m, nn_channels(x), o)) return NULL;
+    int64_t c = nn_channels(x), stride = or_one(o.stride), n = tg_dim(x, 0);
+    nn_init init = fan_in((int64_t)o.out * o.k * o.k); // PyTorch counts dim 1 as the inputs
+    tg_node *w = nn_weight(m, "weight", TG_SHAPE(c, o.out, o.k, o.k), init);
+    tg_node *b = o.no_bias ? NULL : nn_weight(m, "bias", TG_SHAPE(o.out), init);
+    tg_shape y = TG_SHAPE(n, o.out, (tg_dim(x, 2) - 1) * stride - 2 * o.pad + o.k,
+                          (tg_dim(x, 3) - 1) * stride - 2 * o.pad + o.k);
+    tg_node *sum = tg_conv2d_dx(x, w, y, TG_CONV(.stride = stride, .pad = o.pad));
+    return o.no_bias ? sum : add_bias(sum, b);
+}
+
+void nn_glorot(nn m, tg_shape weight, bool uniform)
+{
+    if (weight.rank < 2) return;
+    double area = 1;
+    for (int i = 2; i < weight.rank; i++) area *= (double)weight.dim[i];
+    double fans = area * (double)(weight.dim[0] + weight.dim[1]);
+    nn_init normal = {NN_INIT_NORMAL, sqrt(2 / fans)}, even = {NN_INIT_UNIFORM, sqrt(6 / fans)};
+    nn_weight(m, "weight", weight, uniform ? even : normal);
 }
 
 tg_node *nn_prelu(nn m, tg_node *x)

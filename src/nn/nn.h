@@ -119,6 +119,13 @@ tg_node *nn_conv_with(nn m, tg_node *x, nn_conv_options o);
 #define nn_spectral_conv(m, x, ...) nn_spectral_conv_with((m), (x), (nn_conv_options){__VA_ARGS__})
 tg_node *nn_spectral_conv_with(nn m, tg_node *x, nn_conv_options o);
 tg_node *nn_linear(nn m, tg_node *x, int64_t out, bool no_bias); // x [n,c] -> [n,out]
+// Transposed convolution: x [n,c,h,w] -> [n,out,(h - 1) stride - 2 pad + k,..]; weight [c,out,k,k],
+// bias [out]. Of the options it takes out, k, stride, pad and no_bias.
+#define nn_deconv(m, x, ...) nn_deconv_with((m), (x), (nn_conv_options){__VA_ARGS__})
+tg_node *nn_deconv_with(nn m, tg_node *x, nn_conv_options o);
+// Make the entry m.weight ahead of its layer, so that it begins with the values of Glorot & Bengio
+// 2010: variance 2 / (fan_in + fan_out). uniform: within +-sqrt(6 / (fan_in + fan_out)).
+void nn_glorot(nn m, tg_shape weight, bool uniform);
 // weight, bias, running_mean, running_var, num_batches_tracked over dim 1 of [n,c] or [n,c,h,w];
 // momentum 0.1, running_var unbiased, as PyTorch
 tg_node *nn_batch_norm(nn m, tg_node *x, double eps);
