@@ -34,6 +34,14 @@ enum {               // tg_op.flags
 
 enum { TG_LAST_OUT = 1 << 7 }; // tg_op.last: bit i for input i, this bit for the output
 
+// One number, or a few in a row, of an op's args struct: for printing and for writing ONNX.
+typedef struct {
+    const char *name; // ends a table where NULL
+    enum { TG_FIELD_INT64, TG_FIELD_INT, TG_FIELD_REAL } type;
+    size_t offset;
+    int n; // 0 means 1
+} tg_field;
+
 // One op, defined in one file and listed once in ops.def.
 typedef struct tg_op {
     const char *name; // as in "tg_<name>"
@@ -63,6 +71,8 @@ typedef struct tg_op {
     unsigned last; // which rank-4 operands cpu takes channels-last (bits; see TG_LAST_OUT)
     unsigned flags;
 
+    const tg_field *fields; // of args, ended by {0}; NULL where there are none
+
     double (*macs)(const tg_node *y); // multiply-accumulates, or NULL for none
 
     // A random valid instance for the generic tests, with inputs from tg_randn().
@@ -88,6 +98,8 @@ struct tg_node {
 // Make y = op(in...; args). args_size bytes are copied; padding bytes of args must be zero, since
 // equal nodes are found by comparing them. NULL if an input is NULL or wrong.
 tg_node *tg_make(const tg_op *op, int n, tg_node *const in[], const void *args, size_t args_size);
+// Number i of the field called name; 0 where there is no such field.
+double tg_arg(const tg_node *y, const char *name, int i);
 int tg_n_nodes(const tg_graph *g);
 tg_node *tg_at(const tg_graph *g, int id);
 

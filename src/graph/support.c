@@ -1,5 +1,6 @@
 // support.c -- what op files share: shapes, steps, samples.
 #include "graph/op.h"
+#include <string.h>
 
 const char *tg_same_shape(const tg_node *y, tg_shape *out)
 {
@@ -78,4 +79,16 @@ tg_node *tg_randn(tg_graph *g, base_rng *r, tg_shape s)
     tg_node *x = tg_double(g, s, v);
     base_free(v);
     return x;
+}
+
+double tg_arg(const tg_node *y, const char *name, int i)
+{
+    for (const tg_field *f = y->op ? y->op->fields : NULL; f && f->name; f++) {
+        if (strcmp(f->name, name) != 0 || i < 0 || i >= (f->n ? f->n : 1)) continue;
+        const char *at = (const char *)y->args + f->offset;
+        if (f->type == TG_FIELD_INT64) return (double)((const int64_t *)(const void *)at)[i];
+        if (f->type == TG_FIELD_INT) return (double)((const int *)(const void *)at)[i];
+        return ((const double *)(const void *)at)[i];
+    }
+    return 0;
 }

@@ -32,6 +32,17 @@ const char *weights_onnx_output(const weights_onnx *m, size_t i);
 // it); out[i] is output i. Differentiable. What cannot be built is the graph's error: an unknown
 // operator is named with its node. The model must outlive the call only.
 void weights_onnx_build(const weights_onnx *m, tg_graph *g, tg_node *const in[], tg_node *out[]);
+// The other way: the part of g that outputs need, as an ONNX file (operator set 11, float32).
+typedef struct {
+    tg_node *const *in, *const *out; // borrowed, with their names
+    const char *const *in_name, *const *out_name;
+    size_t n_in, n_out;
+    const float *(*value)(void *user, const tg_node *param); // of the parameters
+    void *user;
+} weights_onnx_names;
+// Errors: GUISE_BAD_ARGUMENT for an op that ONNX has not (those of training), GUISE_IO.
+guise_status weights_onnx_write(tg_graph *g, const weights_onnx_names *names, const char *path,
+                                base_error *e);
 guise_status weights_onnx_tensors(const weights_onnx *m, base_tensors *t, base_error *e);
 
 #endif

@@ -1,5 +1,6 @@
 // affine.c -- y = k x + c with plain numbers k and c.
 #include "graph/op.h"
+#include <stddef.h>
 
 typedef struct {
     double k, c;
@@ -39,5 +40,7 @@ tg_node *tg_scale(tg_node *x, double k) { return tg_affine(x, k, 0); }
 tg_node *tg_shift(tg_node *x, double c) { return tg_affine(x, 1, c); }
 tg_node *tg_neg(tg_node *x) { return tg_affine(x, -1, 0); }
 
-TG_OP(affine, "y = k x + c", .shape = tg_same_shape, .vjp = vjp, .ref = ref, .map = map,
-      .sample = sample);
+static const tg_field fields[] = {
+    {"k", TG_FIELD_REAL, offsetof(args, k), 1}, {"c", TG_FIELD_REAL, offsetof(args, c), 1}, {0}};
+TG_OP(affine, "y = k x + c", .fields = fields, .shape = tg_same_shape, .vjp = vjp, .ref = ref,
+      .map = map, .sample = sample);

@@ -1,6 +1,7 @@
 // avg_pool.c -- means over windows, and the adjoint. Zero padding does not count as elements,
 // unless the window is divided as a whole.
 #include "graph/op/window.h"
+#include <stddef.h>
 #include <string.h>
 
 enum { CHANNELS = 32 }; // handled together, their sums in registers
@@ -164,7 +165,15 @@ tg_node *tg_avg_pool_dx(tg_node *dy, int64_t h, int64_t w, tg_window p)
     return tg_make(&tg_op_avg_pool_dx, 1, (tg_node *[]){dy}, &a, sizeof a);
 }
 
-TG_OP(avg_pool, "mean over windows", .shape = shape, .vjp = vjp, .ref = ref, .cpu = cpu,
-      .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR, .sample = sample);
-TG_OP(avg_pool_dx, "adjoint of avg_pool", .shape = shape_dx, .vjp = vjp_dx, .ref = ref_dx,
-      .cpu = cpu_dx, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR, .sample = sample_dx);
+static const tg_field fields[] = {{"kh", TG_FIELD_INT64, offsetof(window_args, kh), 1},
+                                  {"kw", TG_FIELD_INT64, offsetof(window_args, kw), 1},
+                                  {"stride", TG_FIELD_INT64, offsetof(window_args, stride), 1},
+                                  {"pad", TG_FIELD_INT64, offsetof(window_args, pad), 1},
+                                  {"ceil", TG_FIELD_INT64, offsetof(window_args, ceil), 1},
+                                  {"whole", TG_FIELD_INT64, offsetof(window_args, whole), 1},
+                                  {0}};
+TG_OP(avg_pool, "mean over windows", .fields = fields, .shape = shape, .vjp = vjp, .ref = ref,
+      .cpu = cpu, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR, .sample = sample);
+TG_OP(avg_pool_dx, "adjoint of avg_pool", .fields = fields, .shape = shape_dx, .vjp = vjp_dx,
+      .ref = ref_dx, .cpu = cpu_dx, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR,
+      .sample = sample_dx);

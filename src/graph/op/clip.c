@@ -1,5 +1,6 @@
 // clip.c -- y = min(max(x, lo), hi); and within, its derivative: 1 where lo < x < hi, else 0.
 #include "graph/op.h"
+#include <stddef.h>
 
 typedef struct {
     double lo, hi;
@@ -67,7 +68,10 @@ tg_node *tg_within(tg_node *x, double lo, double hi)
     return tg_make(&tg_op_within, 1, (tg_node *[]){x}, &(args){lo, hi}, sizeof(args));
 }
 
-TG_OP(clip, "y = min(max(x, lo), hi)", .shape = tg_same_shape, .vjp = clip_vjp, .ref = clip_ref,
-      .map = clip_map, .sample = clip_sample);
-TG_OP(within, "y = 1 where lo < x < hi, else 0", .shape = tg_same_shape, .ref = within_ref,
-      .map = within_map, .sample = within_sample);
+static const tg_field fields[] = {{"lo", TG_FIELD_REAL, offsetof(args, lo), 1},
+                                  {"hi", TG_FIELD_REAL, offsetof(args, hi), 1},
+                                  {0}};
+TG_OP(clip, "y = min(max(x, lo), hi)", .fields = fields, .shape = tg_same_shape, .vjp = clip_vjp,
+      .ref = clip_ref, .map = clip_map, .sample = clip_sample);
+TG_OP(within, "y = 1 where lo < x < hi, else 0", .fields = fields, .shape = tg_same_shape,
+      .ref = within_ref, .map = within_map, .sample = within_sample);

@@ -79,5 +79,6 @@ tg_node *tg_concat(tg_node *const x[], int n, int dim)
     return tg_concat(part, parts, dim);
 }
 
-TG_OP(concat, "operands one behind the other along a dim", .shape = shape, .vjp = vjp, .ref = ref,
-      .cpu = cpu, .flags = TG_FOLLOW | TG_LINEAR, .sample = sample);
+static const tg_field fields[] = {{"dim", TG_FIELD_INT64, 0, 1}, {0}};
+TG_OP(concat, "operands one behind the other along a dim", .fields = fields, .shape = shape,
+      .vjp = vjp, .ref = ref, .cpu = cpu, .flags = TG_FOLLOW | TG_LINEAR, .sample = sample);

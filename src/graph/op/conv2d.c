@@ -3,6 +3,7 @@
 // each op's VJP is the other two: the family is closed under differentiation.
 #include "backend/backend.h"
 #include "graph/op.h"
+#include <stddef.h>
 #include <string.h>
 
 typedef struct {
@@ -216,15 +217,22 @@ static tg_node *y_sample(tg_graph *g, base_rng *r) { return sample(g, r, Y); }
 static tg_node *x_sample(tg_graph *g, base_rng *r) { return sample(g, r, X); }
 static tg_node *w_sample(tg_graph *g, base_rng *r) { return sample(g, r, W); }
 
+static const tg_field fields[] = {{"stride", TG_FIELD_INT64, offsetof(args, stride), 1},
+                                  {"groups", TG_FIELD_INT64, offsetof(args, groups), 1},
+                                  {"top", TG_FIELD_INT64, offsetof(args, top), 1},
+                                  {"left", TG_FIELD_INT64, offsetof(args, left), 1},
+                                  {"bottom", TG_FIELD_INT64, offsetof(args, bottom), 1},
+                                  {"right", TG_FIELD_INT64, offsetof(args, right), 1},
+                                  {0}};
 #define KERNEL .cpu = cpu, .release = release, .forget = forget, .bytes = bytes, .scratch = scratch
-TG_OP(conv2d, "y = x * w, cross-correlation", .shape = y_shape, .vjp = y_vjp, .ref = y_ref,
-      .prepare = y_prepare, KERNEL, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR | TG_EPILOGUE,
-      .macs = y_macs, .sample = y_sample);
-TG_OP(conv2d_dx, "adjoint of conv2d in x", .shape = x_shape, .vjp = x_vjp, .ref = x_ref,
-      .prepare = x_prepare, KERNEL, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR, .macs = x_macs,
-      .sample = x_sample);
-TG_OP(conv2d_dw, "adjoint of conv2d in w", .shape = w_shape, .vjp = w_vjp, .ref = w_ref,
-      .prepare = w_prepare, KERNEL, .last = 3, .flags = TG_LINEAR, .macs = w_macs,
+TG_OP(conv2d, "y = x * w, cross-correlation", .fields = fields, .shape = y_shape, .vjp = y_vjp,
+      .ref = y_ref, .prepare = y_prepare, KERNEL, .last = 1 | TG_LAST_OUT,
+      .flags = TG_LINEAR | TG_EPILOGUE, .macs = y_macs, .sample = y_sample);
+TG_OP(conv2d_dx, "adjoint of conv2d in x", .fields = fields, .shape = x_shape, .vjp = x_vjp,
+      .ref = x_ref, .prepare = x_prepare, KERNEL, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR,
+      .macs = x_macs, .sample = x_sample);
+TG_OP(conv2d_dw, "adjoint of conv2d in w", .fields = fields, .shape = w_shape, .vjp = w_vjp,
+      .ref = w_ref, .prepare = w_prepare, KERNEL, .last = 3, .flags = TG_LINEAR, .macs = w_macs,
       .sample = w_sample);
 
 static args make_args(tg_conv c, tg_shape want)

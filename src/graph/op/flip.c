@@ -52,5 +52,6 @@ tg_node *tg_flip(tg_node *x, int dim)
     return tg_make(&tg_op_flip, 1, (tg_node *[]){x}, &d, sizeof d);
 }
 
-TG_OP(flip, "the order along one dim reversed", .shape = shape, .vjp = vjp, .ref = ref, .cpu = cpu,
-      .flags = TG_FOLLOW | TG_LINEAR, .sample = sample);
+static const tg_field fields[] = {{"dim", TG_FIELD_INT64, 0, 1}, {0}};
+TG_OP(flip, "the order along one dim reversed", .fields = fields, .shape = shape, .vjp = vjp,
+      .ref = ref, .cpu = cpu, .flags = TG_FOLLOW | TG_LINEAR, .sample = sample);

@@ -1,5 +1,6 @@
 // leaky_relu.c -- y = x where x > 0, else slope x. Maas et al. 2013.
 #include "graph/op.h"
+#include <stddef.h>
 
 static double slope(const tg_node *y) { return *(const double *)y->args; }
 
@@ -34,5 +35,6 @@ tg_node *tg_leaky_relu(tg_node *x, double k)
     return tg_make(&tg_op_leaky_relu, 1, (tg_node *[]){x}, &k, sizeof k);
 }
 
-TG_OP(leaky_relu, "y = x > 0 ? x : slope x", .shape = tg_same_shape, .vjp = vjp, .ref = ref,
-      .map = map, .sample = sample);
+static const tg_field fields[] = {{"slope", TG_FIELD_REAL, 0, 1}, {0}};
+TG_OP(leaky_relu, "y = x > 0 ? x : slope x", .fields = fields, .shape = tg_same_shape, .vjp = vjp,
+      .ref = ref, .map = map, .sample = sample);

@@ -2,6 +2,7 @@
 //   a [m,k], b [k,n] -> y [m,n], shapes after transposition
 #include "backend/backend.h"
 #include "graph/op.h"
+#include <stddef.h>
 
 typedef struct {
     int ta, tb;
@@ -63,8 +64,10 @@ static tg_node *sample(tg_graph *g, base_rng *r)
     return tg_matmul(a, tg_randn(g, r, tb ? TG_SHAPE(n, k) : TG_SHAPE(k, n)), ta, tb);
 }
 
-TG_OP(matmul, "y = op(a) op(b), matrices", .shape = shape, .vjp = vjp, .ref = ref, .cpu = cpu,
-      .macs = macs, .sample = sample);
+static const tg_field fields[] = {
+    {"ta", TG_FIELD_INT, offsetof(args, ta), 1}, {"tb", TG_FIELD_INT, offsetof(args, tb), 1}, {0}};
+TG_OP(matmul, "y = op(a) op(b), matrices", .fields = fields, .shape = shape, .vjp = vjp, .ref = ref,
+      .cpu = cpu, .macs = macs, .sample = sample);
 
 tg_node *tg_matmul(tg_node *a, tg_node *b, bool ta, bool tb)
 {

@@ -2,6 +2,7 @@
 // another array there. The first maximum in row-major order counts; padding never does.
 #include "graph/op/window.h"
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 enum { CHANNELS = 16 }; // handled together
@@ -262,10 +263,17 @@ tg_node *tg_max_pool_at(tg_node *v, tg_node *x, tg_window p)
     return make(&tg_op_max_pool_at, 2, (tg_node *[]){v, x}, p);
 }
 
-TG_OP(max_pool, "largest element of windows", .shape = shape, .vjp = vjp, .ref = ref, .cpu = cpu,
-      .last = 1 | TG_LAST_OUT, .sample = sample);
-TG_OP(max_unpool, "dy added where x has the maxima of its windows", .shape = shape_unpool,
-      .vjp = vjp_unpool, .ref = ref_unpool, .cpu = cpu_unpool, .last = 3 | TG_LAST_OUT,
-      .sample = sample_unpool);
-TG_OP(max_pool_at, "v where x has the maxima of its windows", .shape = shape_at, .vjp = vjp_at,
-      .ref = ref_at, .cpu = cpu_at, .last = 3 | TG_LAST_OUT, .sample = sample_at);
+static const tg_field fields[] = {{"kh", TG_FIELD_INT64, offsetof(window_args, kh), 1},
+                                  {"kw", TG_FIELD_INT64, offsetof(window_args, kw), 1},
+                                  {"stride", TG_FIELD_INT64, offsetof(window_args, stride), 1},
+                                  {"pad", TG_FIELD_INT64, offsetof(window_args, pad), 1},
+                                  {"ceil", TG_FIELD_INT64, offsetof(window_args, ceil), 1},
+                                  {"whole", TG_FIELD_INT64, offsetof(window_args, whole), 1},
+                                  {0}};
+TG_OP(max_pool, "largest element of windows", .fields = fields, .shape = shape, .vjp = vjp,
+      .ref = ref, .cpu = cpu, .last = 1 | TG_LAST_OUT, .sample = sample);
+TG_OP(max_unpool, "dy added where x has the maxima of its windows", .fields = fields,
+      .shape = shape_unpool, .vjp = vjp_unpool, .ref = ref_unpool, .cpu = cpu_unpool,
+      .last = 3 | TG_LAST_OUT, .sample = sample_unpool);
+TG_OP(max_pool_at, "v where x has the maxima of its windows", .fields = fields, .shape = shape_at,
+      .vjp = vjp_at, .ref = ref_at, .cpu = cpu_at, .last = 3 | TG_LAST_OUT, .sample = sample_at);

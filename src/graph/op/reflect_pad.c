@@ -149,7 +149,10 @@ tg_node *tg_reflect_pad_dx(tg_node *dy, int64_t pad)
     return tg_make(&tg_op_reflect_pad_dx, 1, (tg_node *[]){dy}, &pad, sizeof pad);
 }
 
-TG_OP(reflect_pad, "rows and columns mirrored at the edges", .shape = shape, .vjp = vjp, .ref = ref,
-      .cpu = cpu, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR, .sample = sample);
-TG_OP(reflect_pad_dx, "adjoint of reflect_pad", .shape = shape_dx, .vjp = vjp_dx, .ref = ref_dx,
-      .cpu = cpu_dx, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR, .sample = sample_dx);
+static const tg_field fields[] = {{"pad", TG_FIELD_INT64, 0, 1}, {0}};
+TG_OP(reflect_pad, "rows and columns mirrored at the edges", .fields = fields, .shape = shape,
+      .vjp = vjp, .ref = ref, .cpu = cpu, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR,
+      .sample = sample);
+TG_OP(reflect_pad_dx, "adjoint of reflect_pad", .fields = fields, .shape = shape_dx, .vjp = vjp_dx,
+      .ref = ref_dx, .cpu = cpu_dx, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR,
+      .sample = sample_dx);

@@ -251,9 +251,13 @@ tg_node *tg_resize_dx(tg_node *dy, int64_t h, int64_t w, tg_resize_mode mode)
     return make(&tg_op_resize_dx, dy, h, w, mode);
 }
 
-TG_OP(resize, "interpolation to another height and width", .shape = check, .vjp = vjp, .ref = ref,
-      .cpu = cpu, .prepare = prepare, .release = release, .last = 1 | TG_LAST_OUT,
-      .flags = TG_LINEAR, .sample = sample);
-TG_OP(resize_dx, "adjoint of resize", .shape = check, .vjp = vjp_dx, .ref = ref_dx, .cpu = cpu,
-      .prepare = prepare, .release = release, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR,
-      .sample = sample_dx);
+static const tg_field fields[] = {{"h", TG_FIELD_INT64, offsetof(args, h), 1},
+                                  {"w", TG_FIELD_INT64, offsetof(args, w), 1},
+                                  {"mode", TG_FIELD_INT64, offsetof(args, mode), 1},
+                                  {0}};
+TG_OP(resize, "interpolation to another height and width", .fields = fields, .shape = check,
+      .vjp = vjp, .ref = ref, .cpu = cpu, .prepare = prepare, .release = release,
+      .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR, .sample = sample);
+TG_OP(resize_dx, "adjoint of resize", .fields = fields, .shape = check, .vjp = vjp_dx,
+      .ref = ref_dx, .cpu = cpu, .prepare = prepare, .release = release, .last = 1 | TG_LAST_OUT,
+      .flags = TG_LINEAR, .sample = sample_dx);

@@ -57,8 +57,13 @@ tg_node *tg_slice(tg_node *x, int dim, int64_t from, int64_t n)
     return tg_make(&tg_op_slice, 1, (tg_node *[]){x}, &p, sizeof p);
 }
 
-TG_OP(slice, "n elements of one dim, starting at from", .shape = slice_shape, .vjp = slice_vjp,
-      .ref = slice_ref, .cpu = slice_cpu, .flags = TG_FOLLOW | TG_LINEAR, .sample = slice_sample);
+static const tg_field slice_fields[] = {{"dim", TG_FIELD_INT64, offsetof(slice_args, dim), 1},
+                                        {"from", TG_FIELD_INT64, offsetof(slice_args, from), 1},
+                                        {"n", TG_FIELD_INT64, offsetof(slice_args, n), 1},
+                                        {0}};
+TG_OP(slice, "n elements of one dim, starting at from", .fields = slice_fields,
+      .shape = slice_shape, .vjp = slice_vjp, .ref = slice_ref, .cpu = slice_cpu,
+      .flags = TG_FOLLOW | TG_LINEAR, .sample = slice_sample);
 
 typedef struct {
     int64_t dim, before, after;
@@ -118,5 +123,10 @@ tg_node *tg_pad(tg_node *x, int dim, int64_t before, int64_t after)
     return tg_make(&tg_op_pad, 1, (tg_node *[]){x}, &p, sizeof p);
 }
 
-TG_OP(pad, "zeros before and after x along one dim", .shape = pad_shape, .vjp = pad_vjp,
-      .ref = pad_ref, .cpu = pad_cpu, .flags = TG_FOLLOW | TG_LINEAR, .sample = pad_sample);
+static const tg_field pad_fields[] = {{"dim", TG_FIELD_INT64, offsetof(pad_args, dim), 1},
+                                      {"before", TG_FIELD_INT64, offsetof(pad_args, before), 1},
+                                      {"after", TG_FIELD_INT64, offsetof(pad_args, after), 1},
+                                      {0}};
+TG_OP(pad, "zeros before and after x along one dim", .fields = pad_fields, .shape = pad_shape,
+      .vjp = pad_vjp, .ref = pad_ref, .cpu = pad_cpu, .flags = TG_FOLLOW | TG_LINEAR,
+      .sample = pad_sample);

@@ -139,5 +139,6 @@ tg_node *tg_transpose(tg_node *x, const int perm[])
     return same ? x : tg_make(&tg_op_transpose, 1, (tg_node *[]){x}, &p, sizeof p);
 }
 
-TG_OP(transpose, "y.dim[i] = x.dim[perm[i]]", .shape = shape, .vjp = vjp, .ref = ref, .cpu = cpu,
-      .flags = TG_LINEAR, .sample = sample);
+static const tg_field fields[] = {{"perm", TG_FIELD_INT, offsetof(args, perm), TG_MAX_RANK}, {0}};
+TG_OP(transpose, "y.dim[i] = x.dim[perm[i]]", .fields = fields, .shape = shape, .vjp = vjp,
+      .ref = ref, .cpu = cpu, .flags = TG_LINEAR, .sample = sample);
