@@ -12,7 +12,7 @@ cmake --preset "$preset" >"$log" 2>&1 || { cat "$log"; exit 1; }
 cmake --build --preset "$preset"
 
 status=0
-ctest --preset "$preset" -j2 --label-exclude long --output-log "$log" || status=$?
+ctest --preset "$preset" --output-log "$log" || status=$?
 awk '/tests? failed out of/ { failed = $4; total = $NF }
      /\*\*\*Skipped/ { skipped++ }
      END { if (skipped) print skipped " skipped: their data is not here"

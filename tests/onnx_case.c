@@ -19,7 +19,11 @@ static void *take(size_t n)
     return memset(p, 0, n);
 }
 
-static void *keep(const void *v, size_t n) { return memcpy(take(n ? n : 1), v, n); }
+static void *keep(const void *v, size_t n)
+{
+    void *p = take(n ? n : 1);
+    return n ? memcpy(p, v, n) : p;
+}
 
 static char *keep_text(const char *s) { return keep(s, strlen(s) + 1); }
 

@@ -148,7 +148,7 @@ static void gradients(training *t, const char *name, tg_node *loss, int first, i
     tg_plan *plan = run(t, out, n);
     char text[64];
     snprintf(text, sizeof text, "%s.total", name);
-    if (base_tensors_find(&t->c.file, text)) compare(t, plan, text, loss, 1e-5);
+    if (base_tensors_find(&t->c.file, text)) compare(t, plan, text, loss, 1e-4);
     int64_t row = 0;
     snprintf(text, sizeof text, "%s.grad", name);
     for (int k = 0; k < stores; k++) {
@@ -184,12 +184,12 @@ TEST(losses_and_statistics)
     tg_plan *p = run(&t, out, n);
     compare(&t, p, "latent_id", t.latent, 1e-5);
     compare(&t, p, "fake", t.fake, 2e-4);
-    compare(&t, p, "loss.G_GAN", t.loss_gan, 1e-5);
-    compare(&t, p, "loss.G_GAN_Feat", t.loss_fm, 1e-5);
-    compare(&t, p, "loss.G_ID", t.loss_id, 1e-5);
-    compare(&t, p, "loss.G_Rec", t.loss_rec, 1e-5);
-    compare(&t, p, "loss.D_real", t.loss_real, 1e-5);
-    compare(&t, p, "loss.D_fake", t.loss_fake, 1e-5);
+    compare(&t, p, "loss.G_GAN", t.loss_gan, 1e-4);
+    compare(&t, p, "loss.G_GAN_Feat", t.loss_fm, 1e-4);
+    compare(&t, p, "loss.G_ID", t.loss_id, 1e-4);
+    compare(&t, p, "loss.G_Rec", t.loss_rec, 1e-4);
+    compare(&t, p, "loss.D_real", t.loss_real, 1e-4);
+    compare(&t, p, "loss.D_fake", t.loss_fake, 1e-4);
     compare(&t, p, "gp.D1", t.penalty[0], 1e-3);
     compare(&t, p, "gp.D2", t.penalty[1], 1e-3);
     compare(&t, p, "d_GGAN_d_fake", d_fake, 1e-3);
@@ -203,7 +203,7 @@ TEST(losses_and_statistics)
         for (int i = 0; i < LAYERS; i++) {
             snprintf(name, sizeof name, "D%d.real.layer%d", d + 1, i);
             compare(&t, p, name, t.real[d][i], 1e-4);
-            CHECK_NEAR(*tg_plan_value(p, t.raw[d][i]), base_tensor_at(raw, 5 * d + i), 1e-5);
+            CHECK_NEAR(*tg_plan_value(p, t.raw[d][i]), base_tensor_at(raw, 5 * d + i), 1e-4);
         }
     }
     for (int i = n - 4; i < n; i++) { // statistics after all four passes

@@ -5,6 +5,7 @@
 
 enum { SIDE = 256, ROUNDS = 3 }; // what is registered, and how often the mean is made anew
 enum { PIXELS = SIDE * SIDE };
+enum { GRID = 64 };                // cells a side in which people are compared
 static const double TYPICAL = 30;  // how far colours of one place differ between people, 0..255
 static const float SHARPEN = 0.6F; // averages are soft: unsharp masking by this much
 
@@ -17,6 +18,7 @@ typedef struct {
     float *flow;      // n of [2,SIDE,SIDE]
     float *mean;      // [SIDE,SIDE]
     double all;       // sum of the weights
+    float *share;     // [GRID,GRID,n]: how much of each is seen around each cell's middle
 } group;
 
 static void group_free(group *g)
@@ -26,6 +28,7 @@ static void group_free(group *g)
     base_free(g->grey);
     base_free(g->flow);
     base_free(g->mean);
+    base_free(g->share);
 }
 
 // ITU-R BT.601 luma, made comparable between people and light.
@@ -110,64 +113,105 @@ static guise_status bend(group *g, base_error *e)
     return GUISE_OK;
 }
 
-// The i'th crop where its field points from (x, y) of the result.
-static void read_bent(const group *g, size_t i, int x, int y, float out[3])
+// The i'th crop where its field points from (x, y) of the result, added to out.
+static void add_bent(const group *g, size_t i, float x, float y, float weight, float out[3])
 {
     const float *f = g->flow + 2 * i * PIXELS;
     float k = (float)g->size / SIDE, top = (float)(g->size - 1);
-    float u = ((float)x + 0.5F) / k - 0.5F, v = ((float)y + 0.5F) / k - 0.5F; // in the field
-    float px = fminf(fmaxf((float)x + k * flow_sample(f, SIDE, u, v), 0), top);
-    float py = fminf(fmaxf((float)y + k * flow_sample(f + PIXELS, SIDE, u, v), 0), top);
+    float u = (x + 0.5F) / k - 0.5F, v = (y + 0.5F) / k - 0.5F; // in the field
+    float px = fminf(fmaxf(x + k * flow_sample(f, SIDE, u, v), 0), top);
+    float py = fminf(fmaxf(y + k * flow_sample(f + PIXELS, SIDE, u, v), 0), top);
     int a = px < top ? (int)px : g->size - 2, b = py < top ? (int)py : g->size - 2;
     float fx = px - (float)a, fy = py - (float)b;
     const uint8_t *p = g->crop[i].rgb + 3 * (b * g->size + a), *q = p + 3 * g->size;
     for (int c = 0; c < 3; c++)
-        out[c] =
-            (1 - fy) * ((1 - fx) * p[c] + fx * p[c + 3]) + fy * ((1 - fx) * q[c] + fx * q[c + 3]);
+        out[c] += weight * ((1 - fy) * ((1 - fx) * p[c] + fx * p[c + 3]) +
+                            fy * ((1 - fx) * q[c] + fx * q[c + 3]));
 }
 
-// Weighted mean in which the far-off count less (Geman & McClure 1987), so that one person's hair
-// against another's wall leaves no ghost.
-static void robust_mean(const group *g, const float *value, uint8_t out[3])
+// Shares of a weighted mean in which the far-off count less (Geman & McClure 1987), so that one
+// person's hair against another's wall leaves no ghost.
+static void robust_shares(const group *g, const float *colour, float *share)
 {
-    double mean[3] = {0};
+    double mean[3] = {0}, all = 0;
     for (int round = 0; round < 5; round++) {
-        double sum[3] = {0}, all = 0;
+        double sum[3] = {0};
+        all = 0;
         for (size_t i = 0; i < g->n; i++) {
-            const float *v = value + 3 * i;
+            const float *v = colour + 3 * i;
             double far = 0, w = g->part[i].weight;
-            for (int c = 0; c < 3; c++) far += (v[c] - mean[c]) * (v[c] - mean[c]);
+            for (int c = 0; c < 3; c++) far += ((double)v[c] - mean[c]) * ((double)v[c] - mean[c]);
             double k = 1 + far / (3 * TYPICAL * TYPICAL);
             if (round) w /= k * k; // the first round is the plain mean
             for (int c = 0; c < 3; c++) sum[c] += w * (double)v[c];
+            share[i] = (float)w;
             all += w;
         }
         for (int c = 0; c < 3; c++) mean[c] = sum[c] / all;
     }
-    for (int c = 0; c < 3; c++) out[c] = (uint8_t)fmin(mean[c] + 0.5, 255);
+    for (size_t i = 0; i < g->n; i++) share[i] /= (float)all;
 }
 
-static guise_status blend_all(const group *g, base_image *out, base_error *e)
+// Shares of a cell, from the mean colour of 4 x 4 places in it.
+static void compare_cell(const group *g, int column, int row, float *colour)
 {
-    guise_status s = base_image_new(out, g->size, g->size, e);
+    float step = (float)g->size / GRID;
+    for (size_t i = 0; i < g->n; i++) {
+        for (int c = 0; c < 3; c++) colour[3 * i + (size_t)c] = 0;
+        for (int k = 0; k < 16; k++) {
+            float x = ((float)column + ((float)(k % 4) + 0.5F) / 4) * step - 0.5F;
+            float y = ((float)row + ((float)(k / 4) + 0.5F) / 4) * step - 0.5F;
+            add_bent(g, i, x, y, 1.0F / 16, colour + 3 * i);
+        }
+    }
+    robust_shares(g, colour, g->share + (size_t)(row * GRID + column) * g->n);
+}
+
+static guise_status compare_all(group *g, base_error *e)
+{
     bool failed = false;
-    if (s) return s;
+    g->share = base_alloc(g->n, (size_t)GRID * GRID * sizeof *g->share);
+    if (!g->share) return base_no_memory(e);
 #pragma omp parallel
     {
-        float *value = base_alloc(g->n, 3 * sizeof *value);
-        if (!value) {
+        float *colour = base_alloc(g->n, 3 * sizeof *colour);
+        if (!colour) {
 #pragma omp atomic write
             failed = true;
         }
 #pragma omp for schedule(static)
-        for (int y = 0; y < g->size; y++)
-            for (int x = 0; value && x < g->size; x++) {
-                for (size_t i = 0; i < g->n; i++) read_bent(g, i, x, y, value + 3 * i);
-                robust_mean(g, value, out->rgb + 3 * (y * g->size + x));
-            }
-        base_free(value);
+        for (int i = 0; i < GRID * GRID; i++)
+            if (colour) compare_cell(g, i % GRID, i / GRID, colour);
+        base_free(colour);
     }
     return failed ? base_no_memory(e) : GUISE_OK;
+}
+
+// One pixel of the result: shares between the middles of four cells.
+static void blend_pixel(const group *g, int x, int y, uint8_t out[3])
+{
+    float k = (float)GRID / (float)g->size, top = GRID - 1, sum[3] = {0};
+    float u = fminf(fmaxf(((float)x + 0.5F) * k - 0.5F, 0), top);
+    float v = fminf(fmaxf(((float)y + 0.5F) * k - 0.5F, 0), top);
+    int a = u < top ? (int)u : GRID - 2, b = v < top ? (int)v : GRID - 2;
+    float fx = u - (float)a, fy = v - (float)b;
+    const float *s = g->share + (size_t)(b * GRID + a) * g->n, *t = s + GRID * g->n;
+    for (size_t i = 0; i < g->n; i++) {
+        float high = (1 - fx) * s[i] + fx * s[g->n + i], low = (1 - fx) * t[i] + fx * t[g->n + i];
+        add_bent(g, i, (float)x, (float)y, (1 - fy) * high + fy * low, sum);
+    }
+    for (int c = 0; c < 3; c++) out[c] = (uint8_t)fminf(sum[c] + 0.5F, 255);
+}
+
+static guise_status blend_all(group *g, base_image *out, base_error *e)
+{
+    guise_status s = compare_all(g, e);
+    if (!s) s = base_image_new(out, g->size, g->size, e);
+    if (s) return s;
+#pragma omp parallel for schedule(static)
+    for (int y = 0; y < g->size; y++)
+        for (int x = 0; x < g->size; x++) blend_pixel(g, x, y, out->rgb + 3 * (y * g->size + x));
+    return GUISE_OK;
 }
 
 // Unsharp masking with the mean of 3 x 3 pixels; from and to differ, edges stay.

@@ -12,6 +12,12 @@ typedef struct { // a program in the making
     guise_status status;
 } maker;
 
+static bool same_walk(const tg_walk *a, const tg_walk *b)
+{
+    size_t n = (size_t)a->rank * sizeof a->n[0];
+    return a->rank == b->rank && !memcmp(a->n, b->n, n) && !memcmp(a->step, b->step, n);
+}
+
 static int operand(maker *m, const tg_node *x)
 {
     plan_program *g = m->g;
@@ -24,7 +30,7 @@ static int operand(maker *m, const tg_node *x)
     tg_walk w = tg_walk_make(from->shape, x->shape, m->layout == 1);
     for (int i = 0; i < g->n_operands; i++)
         if (g->operand[i].value == value && g->operand[i].repeat == repeat &&
-            memcmp(&g->operand[i].walk, &w, sizeof w) == 0)
+            same_walk(&g->operand[i].walk, &w))
             return ~i;
     int i = g->n_operands++;
     g->operand[i] = (plan_operand){value, repeat, w};

@@ -13,6 +13,9 @@ const model_net *const model_nets[] = {
     &model_net_hear,
     &model_net_multiscale,
     &model_net_deepfakes,
+    &model_net_stylegan2,
+    &model_net_stylegan2_d,
+    &model_net_styleswap,
     NULL,
 };
 

@@ -8,6 +8,7 @@ typedef struct {
     int length;          // of a vector
     int side;            // of its crops
     face_template frame; // how they are aligned
+    int pool;            // results are seen shrunk by so much; 0 means 1
     bool bgr;            // order of its channels, 0..255
     base_sha256 sha256;  // of the file
     char name[64];       // of the file, without folder and extension

@@ -79,6 +79,7 @@ static guise_status open_run(train_run *r, base_error *e)
 {
     guise_status s = open_recipe(r, e);
     if (!s) s = train_identity_open(&r->identity, r->c->identity, e);
+    r->identity.pool = r->o.id_pool;
     if (!s) s = train_pair_open(&r->pair, &r->o, &r->identity, e);
     if (!s) s = open_data(r, e);
     if (!s && train_cache_length(r->cache) != r->identity.length)

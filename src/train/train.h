@@ -16,12 +16,14 @@ typedef struct {
     const char *real;     // what the discriminator takes for real: "target" or "source" photos
     int size, batch, steps;
     double lr, lr_d, beta1, beta2, eps;
-    int decay;      // last steps, over which the learning rates fall to zero in a line
-    double ema;     // decay of the average of the generator's weights; 0: none
-    double same;    // share of same-person pairs
-    bool alternate; // whole batches take turns, as published; else pairs are mixed
-    int warmup;     // first steps: reconstruction only, of every pair
+    double style_rate; // see train_fields
+    int decay;         // last steps, over which the learning rates fall to zero in a line
+    double ema;        // decay of the average of the generator's weights; 0: none
+    double same;       // share of same-person pairs
+    bool alternate;    // whole batches take turns, as published; else pairs are mixed
+    int warmup;        // first steps: reconstruction only, of every pair
     double lambda_id, id_start;
+    int id_pool; // the identity loss sees results shrunk by so much
     int id_ramp; // the identity weight goes from id_start to lambda_id in so many steps
     double lambda_rec, rec_other, rec_edge; // same person; others, in the face; others, around it
     double lambda_adv, lambda_fm, lambda_gp;

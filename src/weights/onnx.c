@@ -28,7 +28,7 @@ static size_t slot_of(const weights_onnx *m, const char *name)
     uint32_t h = 2166136261u; // FNV-1a
     for (const char *s = name; *s; s++) h = (h ^ (unsigned char)*s) * 16777619u;
     size_t i = h & (m->cap - 1);
-    while (m->name[i] && strcmp(m->name[i], name)) i = (i + 1) & (m->cap - 1);
+    while (m->name[i] && strcmp(m->name[i], name) != 0) i = (i + 1) & (m->cap - 1);
     return i;
 }
 
@@ -150,14 +150,15 @@ guise_status weights_onnx_parse(weights_onnx **out, const void *data, size_t n, 
     ProtobufCAllocator a = {proto_alloc, proto_free, &failed};
     weights_onnx *m = base_alloc(1, sizeof *m);
     if (!m) return base_no_memory(e);
-    guise_status s = GUISE_OK;
+    guise_status s;
     m->proto = onnx__model__unpack(&a, n, data);
-    if (!m->proto && failed)
+    if (m->proto)
+        s = check(m, e);
+    else if (failed)
         s = base_no_memory(e);
-    else if (!m->proto)
+    else
         s = base_fail(e, GUISE_BAD_FILE,
                       "this is no ONNX model, or it is damaged: it cannot be decoded");
-    if (!s) s = check(m, e);
     if (s) weights_onnx_close(&m);
     if (!s) *out = m;
     return s;
@@ -211,7 +212,7 @@ guise_status weights_onnx_tensors(const weights_onnx *m, base_tensors *t, base_e
         s = onnx_tensor_add(t, g->initializer[i], text(g->initializer[i]->name), e);
     for (size_t i = 0; !s && i < g->n_node; i++) { // many exporters write weights as nodes
         const Onnx__Node *v = g->node[i];
-        if (strcmp(text(v->op_type), "Constant") || !v->n_output) continue;
+        if (strcmp(text(v->op_type), "Constant") != 0 || !v->n_output) continue;
         for (size_t k = 0; !s && k < v->n_attribute; k++)
             if (v->attribute[k]->t) s = onnx_tensor_add(t, v->attribute[k]->t, v->output[0], e);
     }
@@ -235,7 +236,7 @@ void *onnx_fail(onnx_call *c, const char *format, ...)
 static const onnx_op *find_op(const Onnx__Node *v)
 {
     static const onnx_op *const tables[] = {onnx_ops_math, onnx_ops_move, onnx_ops_net};
-    if (*text(v->domain) && strcmp(v->domain, "ai.onnx")) return NULL;
+    if (*text(v->domain) && strcmp(v->domain, "ai.onnx") != 0) return NULL;
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         for (const onnx_op *op = tables[i]; op->name; op++)
             if (!strcmp(op->name, text(v->op_type))) return op;

@@ -145,8 +145,8 @@ static tg_node *round_by(onnx_call *c, double (*f)(double))
     return onnx_rounded(c, onnx_in(c, 0), f);
 }
 
-static tg_node *floor_(onnx_call *c) { return round_by(c, floor); }
-static tg_node *ceil_(onnx_call *c) { return round_by(c, ceil); }
+static tg_node *round_down(onnx_call *c) { return round_by(c, floor); }
+static tg_node *round_up(onnx_call *c) { return round_by(c, ceil); }
 
 // Which dims a reduction removes, and the shape with those as 1.
 static bool reduced_dims(onnx_call *c, bool cut[TG_MAX_RANK], tg_shape *to)
@@ -228,14 +228,14 @@ const onnx_op onnx_ops_math[] = {
     {"Abs", abs_, 1, true},
     {"Add", add, 2, true},
     {"Cast", cast, 1, true},
-    {"Ceil", ceil_, 1, true},
+    {"Ceil", round_up, 1, true},
     {"Clip", clip, 1, false},
     {"Cos", cos_, 1, false},
     {"Div", divide, 2, true},
     {"Dropout", identity, 1, false},
     {"Elu", elu, 1, false},
     {"Exp", exp_, 1, false},
-    {"Floor", floor_, 1, true},
+    {"Floor", round_down, 1, true},
     {"HardSigmoid", hard_sigmoid, 1, false},
     {"HardSwish", hard_swish, 1, false},
     {"Identity", identity, 1, true},

@@ -343,7 +343,7 @@ static tg_node *pad(onnx_call *c)
 {
     tg_node *x = onnx_in(c, 0);
     tg_shape s = tg_shape_of(x);
-    int64_t before[TG_MAX_RANK], after[TG_MAX_RANK], n = 0;
+    int64_t before[TG_MAX_RANK] = {0}, after[TG_MAX_RANK] = {0}, n = 0;
     double value = onnx_attr_real(c, "value", 0);
     if (!read_pads(c, s.rank, before, after)) return NULL;
     if (onnx_attr_is(c, "mode", "constant", "constant")) {

@@ -75,7 +75,7 @@ static guise_status find_folder(zip_t *zip, char **folder, base_error *e)
     for (zip_int64_t i = 0, n = zip_get_num_entries(zip, 0); i < n; i++) {
         const char *name = zip_get_name(zip, (zip_uint64_t)i, 0);
         size_t length = name ? strlen(name) : 0;
-        if (length < tail || strcmp(name + length - tail, wanted)) continue;
+        if (length < tail || strcmp(name + length - tail, wanted) != 0) continue;
         if (length > tail && name[length - tail - 1] != '/') continue;
         *folder = base_format("%.*s", (int)(length - tail), name);
         return *folder ? GUISE_OK : base_no_memory(e);
@@ -189,7 +189,8 @@ static guise_status legacy_bytes(const pth_source *s, const char *key, size_t el
 static size_t element_of(const pieces *sizes, const char *key)
 {
     piece wanted = {.key = key};
-    const piece *x = bsearch(&wanted, sizes->at, sizes->n, sizeof *sizes->at, by_key);
+    const piece *x =
+        sizes->n ? bsearch(&wanted, sizes->at, sizes->n, sizeof *sizes->at, by_key) : NULL;
     return x ? (size_t)x->elements : 0;
 }
 
@@ -215,7 +216,8 @@ static guise_status find_pieces(const pk_heap *h, const pk_value *keys, const un
     if (keys->kind != PK_LIST)
         return base_fail(e, GUISE_BAD_FILE, "the file has no list of storages; it is damaged");
     out->at = base_alloc(keys->n + 1, sizeof *out->at);
-    guise_status s = out->at ? storage_sizes(h, &sizes, e) : base_no_memory(e);
+    if (!out->at) return base_no_memory(e);
+    guise_status s = storage_sizes(h, &sizes, e);
     for (size_t i = 0; !s && i < keys->n; i++) {
         const pk_value *key = keys->item[i];
         size_t size = key->kind == PK_TEXT ? element_of(&sizes, key->text) : 0;

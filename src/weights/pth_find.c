@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 200, MAX_VISITS = 1 << 20, MAX_TENSORS = 1 << 18, MAX_NAME = 1000 };
+enum { MAX_DEPTH = 200, MAX_VISITS = 1 << 17, MAX_TENSORS = 1 << 18, MAX_NAME = 1000 };
 
 typedef struct {
     pth_list *l;
@@ -122,7 +122,7 @@ static void strip(pth_list *l)
     static const char prefix[] = "module.";
     size_t n = sizeof prefix - 1;
     for (size_t i = 0; i < l->n; i++)
-        if (strncmp(l->at[i].name, prefix, n) || !l->at[i].name[n]) return;
+        if (strncmp(l->at[i].name, prefix, n) != 0 || !l->at[i].name[n]) return;
     for (size_t i = 0; i < l->n; i++)
         memmove(l->at[i].name, l->at[i].name + n, strlen(l->at[i].name + n) + 1);
 }

@@ -164,7 +164,7 @@ guise_status pth_make(base_tensors *t, pth_list *l, const pth_source *source, ba
     }
     for (size_t i = 0, k; !s && i < l->n; i = k) {
         for (k = i + 1; k < l->n; k++)
-            if (strcmp(l->at[k].tensor->of->text, l->at[i].tensor->of->text)) break;
+            if (strcmp(l->at[k].tensor->of->text, l->at[i].tensor->of->text) != 0) break;
         s = make_group(t, l, i, k, source, e);
     }
     if (s) base_tensors_free(t);

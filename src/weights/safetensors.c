@@ -88,7 +88,7 @@ static guise_status take_tensor(reading *r, const char *name, const json_t *v)
 {
     base_tensor t = {0};
     uint64_t bytes = 0;
-    extent x;
+    extent x = {0};
     if (!json_is_object(v)) return BAD("'%.100s' in the header describes no tensor", name);
     guise_status s = dtype_of(r, name, json_object_get(v, "dtype"), &t.dtype);
     if (!s) s = shape_of(r, name, json_object_get(v, "shape"), &t, &bytes);
@@ -211,7 +211,8 @@ static json_t *entry_of(const base_tensor *t, uint64_t at)
             shape = NULL;
         }
     return json_pack("{s:s, s:o, s:[I,I]}", "dtype", base_dtype_name(t->dtype), "shape", shape,
-                     "data_offsets", (json_int_t)at, (json_int_t)(at + base_tensor_bytes(t)));
+                     "data_offsets", (json_int_t)at,
+                     (json_int_t)at + (json_int_t)base_tensor_bytes(t));
 }
 
 static guise_status put_meta(json_t *header, const base_tensors *t, base_error *e)
