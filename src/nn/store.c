@@ -167,7 +167,7 @@ void nn_grad_with(nn_params *p, tg_node *y, tg_node *cot, tg_node *grad[])
     if (!y) return;
     tg_graph *g = tg_graph_of(y);
     nn_scope *s = nn_scope_of(p, g);
-    tg_node **leaf = base_alloc(2 * p->n, sizeof *leaf), **d = leaf + p->n;
+    tg_node **leaf = base_alloc(2 * p->n, sizeof *leaf), **d = leaf ? leaf + p->n : NULL;
     size_t n = 0;
     if (!leaf) tg_no_memory(g);
     if (!leaf || !s) goto done;
