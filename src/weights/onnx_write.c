@@ -30,8 +30,9 @@ static void *hold(writer *w, size_t n, size_t size)
 
 static char *text(writer *w, const char *s)
 {
-    char *p = hold(w, strlen(s) + 1, 1);
-    return p ? strcpy(p, s) : NULL;
+    size_t n = strlen(s) + 1;
+    char *p = hold(w, n, 1);
+    return p ? memcpy(p, s, n) : NULL;
 }
 
 // Name of x's value: leaves and outputs as told, others by their number.
