@@ -175,6 +175,30 @@ TEST(schedule_warms_up_ramps_and_falls)
     CHECK_NEAR(lr, 0.1, 1e-9);
 }
 
+TEST(identity_layers_step_further)
+{
+    train_learner l;
+    base_error e = {0};
+    tg_graph *g = tg_new();
+    CHECK(!train_learner_open(&l, &e));
+    nn m = nn_root(l.params, g, true);
+    tg_node *x = tg_input(g, TG_SHAPE(1, 4), "x");
+    nn_linear(nn_at(m, "style1.linear"), x, 2, true);
+    nn_linear(nn_at(m, "other"), x, 2, true);
+    CHECK(!train_learner_settle(&l, 1, false, &e));
+    l.fast_name = ".linear.weight";
+    l.fast_rate = 16;
+    float was[16];
+    memcpy(was, nn_params_data(l.params), sizeof was);
+    for (int i = 0; i < 16; i++) l.grad[i] = 3; // Adam's first step is lr, whatever the gradient
+    train_learner_step(&l, (nn_adam){0.01, 0, 0.99, 1e-8}, 0);
+    const float *now = nn_params_data(l.params);
+    CHECK_NEAR(was[0] - now[0], 0.16, 1e-5);
+    CHECK_NEAR(was[8] - now[8], 0.01, 1e-6);
+    train_learner_close(&l);
+    tg_free(g);
+}
+
 // --- A made recogniser: ONNX bytes of conv 3x3 stride 16, then the mean over the picture.
 
 typedef struct {
@@ -559,7 +583,8 @@ int main(int argc, char **argv)
                CASE(hinge_averages_maps_not_elements), CASE(feature_matching_takes_its_layers),
                CASE(penalty_has_a_true_second_derivative), CASE(penalty_by_hand),
                CASE(split_is_by_the_hash_of_the_name), CASE(recipes_differ_as_they_say),
-               CASE(schedule_warms_up_ramps_and_falls), CASE(reconstruction_is_learnt),
-               CASE(resumed_run_gives_the_same_bits), CASE(killed_run_goes_on_to_the_same_bits),
-               CASE(measuring_refuses_the_teacher), CASE(bad_requests_say_what_is_wrong));
+               CASE(schedule_warms_up_ramps_and_falls), CASE(identity_layers_step_further),
+               CASE(reconstruction_is_learnt), CASE(resumed_run_gives_the_same_bits),
+               CASE(killed_run_goes_on_to_the_same_bits), CASE(measuring_refuses_the_teacher),
+               CASE(bad_requests_say_what_is_wrong));
 }

@@ -16,8 +16,10 @@ guise_status train_learner_settle(train_learner *l, uint64_t seed, bool average,
     l->grad = base_alloc(l->floats, sizeof *l->grad);
     l->m = base_alloc(l->floats, sizeof *l->m);
     l->v = base_alloc(l->floats, sizeof *l->v);
+    l->before = base_alloc(l->floats, sizeof *l->before);
     if (average) l->average = base_alloc(l->floats, sizeof *l->average);
-    if (!l->grad || !l->m || !l->v || (average && !l->average)) return base_no_memory(e);
+    if (!l->grad || !l->m || !l->v || !l->before || (average && !l->average))
+        return base_no_memory(e);
     if (average) memcpy(l->average, nn_params_data(l->params), l->floats * sizeof *l->average);
     return GUISE_OK;
 }
@@ -29,13 +31,40 @@ void train_learner_close(train_learner *l)
     base_free(l->m);
     base_free(l->v);
     base_free(l->average);
+    base_free(l->before);
     *l = (train_learner){0};
+}
+
+static bool is_fast(const train_learner *l, const nn_entry *e)
+{
+    return l->fast_name && e->kind == NN_WEIGHT && !e->frozen && strstr(e->name, l->fast_name);
+}
+
+// Adam has moved all weights by one step: make that of the fast ones longer.
+static void lengthen(const train_learner *l, float *w)
+{
+    for (size_t i = 0; i < nn_params_n(l->params); i++) {
+        const nn_entry *e = nn_params_entry(l->params, i);
+        if (!is_fast(l, e)) continue;
+        for (size_t k = e->offset; k < e->offset + e->count; k++)
+            w[k] = (float)(l->before[k] + l->fast_rate * ((double)w[k] - l->before[k]));
+    }
+}
+
+static void remember(const train_learner *l, const float *w)
+{
+    for (size_t i = 0; i < nn_params_n(l->params); i++) {
+        const nn_entry *e = nn_params_entry(l->params, i);
+        if (is_fast(l, e)) memcpy(l->before + e->offset, w + e->offset, e->count * sizeof *w);
+    }
 }
 
 void train_learner_step(train_learner *l, nn_adam adam, double ema)
 {
     float *w = nn_params_data(l->params);
+    remember(l, w);
     nn_adam_step(l->params, adam, ++l->steps, l->grad, w, l->m, l->v);
+    lengthen(l, w);
     // early on the average follows faster, so that it forgets the initial values
     double k = (double)l->steps, decay = (1 + k) / (10 + k);
     if (l->average) nn_ema(l->average, w, l->floats, decay < ema ? decay : ema);

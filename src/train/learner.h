@@ -6,8 +6,11 @@
 typedef struct {
     nn_params *params;
     float *grad, *m, *v, *average; // laid out as the parameters; average NULL where not wanted
+    float *before;                 // fast weights ahead of a step
     size_t floats;
-    int64_t steps; // of Adam
+    int64_t steps;         // of Adam
+    double fast_rate;      // steps of weights whose names hold fast_name are so many times as long;
+    const char *fast_name; // NULL: all alike
 } train_learner;
 
 // Open an empty store; build the network in a graph; then settle: initial values and memory.

@@ -222,6 +222,8 @@ static guise_status open_networks(train_pair *p, base_error *e)
                          "needs",
                          o->size, stride);
     s = settle(p, &p->g, true, e);
+    p->g.fast_name = o->style_rate > 1 ? ".linear.weight" : NULL; // of the AdaIN layers
+    p->g.fast_rate = o->style_rate;
     if (s || o->adv_from < 0) return s;
     s = train_network_open(&p->discriminator, o->discriminator, o->discriminator_options, e);
     if (!s) s = settle(p, &p->d, false, e);
