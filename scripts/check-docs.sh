@@ -29,7 +29,7 @@ cat src/graph/op/*.c | awk '
 for command in $(sed -n 's/^    guise \([a-z]*\) .*/\1/p' README.md); do
     [ -f "src/cli/cmd_$command.c" ] || { echo "README.md: no command $command"; status=1; }
 done
-for file in $(grep -oE '(examples|doc|scripts|include|weights)/[a-z0-9_.-]+' README.md | sort -u); do
+for file in $(grep -oE '(examples|doc|scripts|include|weights)/[a-z0-9_./-]+' README.md | sort -u); do
     [ -e "$file" ] || { echo "README.md: no file $file"; status=1; }
 done
 exit $status

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The main job on a fresh machine: packages, build, and swaps between the faces of nobody that
-# examples/ holds, with the generator that weights/ holds. Results: out/demo.
+# The main job on a fresh machine: packages, build, then swaps between faces of nobody: crops and
+# saved faces in examples/aligned, the generator in weights/. Results: out/demo.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,13 +9,12 @@ mkdir -p build
 cmake --preset release >build/release.log 2>&1 || { cat build/release.log; exit 1; }
 cmake --build --preset release --target guise
 
+export OMP_WAIT_POLICY=passive # do not spin where the machine has other work too
 mkdir -p out/demo
-for face in examples/*.safetensors; do
-    for target in examples/*.jpg; do
-        from=$(basename "$face" .safetensors) onto=$(basename "$target" .jpg)
-        case $onto in "$from" | swap) continue ;; esac # not onto itself; swap.jpg is of the README
-        out=out/demo/$onto-as-$from.png
-        build/release/guise swap --aligned "$face" "$target" -o "$out"
+for from in a b; do
+    for onto in c d e f; do
+        build/release/guise swap --aligned "examples/aligned/$from.safetensors" \
+            "examples/aligned/$onto.jpg" -o "out/demo/$onto-as-$from.png"
     done
 done
-echo "The results are in $PWD/out/demo: B-as-A.png is examples/B.jpg with the identity of A."
+echo "The results are in $PWD/out/demo: c-as-a.png is examples/aligned/c.jpg with the face of a."
