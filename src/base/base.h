@@ -13,7 +13,7 @@
 // picked when the program starts. (Sanitizers do not go with that.)
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define BASE_SIMD __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#define BASE_SIMD __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define BASE_SIMD
 #endif
