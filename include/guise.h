@@ -7,10 +7,9 @@
 //   if (s) fprintf(stderr, "%s\n", guise_message(g));
 //   guise_close(&g);
 //
-// Strings are UTF-8 and borrowed for the call. A zero field means its default, and a NULL struct
-// of options means all defaults. One engine serves one thread at a time; different engines are
-// independent. Structs that a function fills with memory are ended by their _free function, which
-// accepts all-zero structs; on error they are left all zero.
+// Strings are UTF-8 and borrowed. A zero field means its default, a NULL struct of options all
+// defaults. One engine serves one thread at a time. Structs that a function fills with memory are
+// ended by their _free function, which accepts all-zero structs; on error they are all zero.
 #ifndef GUISE_H
 #define GUISE_H
 #include <stdbool.h>
@@ -19,9 +18,7 @@
 extern "C" {
 #endif
 #pragma GCC visibility push(default)
-
 #define GUISE_VERSION "0.1.0"
-
 typedef enum {
     GUISE_OK = 0,
     GUISE_NO_MEMORY = -1,
@@ -30,14 +27,11 @@ typedef enum {
     GUISE_IO = -4,       // cannot be opened, read or written
     GUISE_NO_FACE = -5,
 } guise_status;
-
-// Where notes go (a slower path taken, a file ignored), one line each; for the whole process.
-// NULL: nowhere, the default.
+// Where notes go, one line each; for the whole process. NULL: nowhere, the default.
 void guise_set_log(void (*log)(void *user, const char *line), void *user);
 
 // ---- An engine: where networks are found and, once used, kept ready.
 typedef struct guise_engine guise_engine;
-
 typedef struct {
     const char *model;      // generator weights/NAME.safetensors; default: the first found
     const char *weights;    // file with the generator, in place of a name
@@ -45,8 +39,6 @@ typedef struct {
     const char *recogniser; // ONNX file; default: what the generator takes
     double score;           // least score of a face, 0..1; default 0.6
 } guise_config;
-
-// Make an engine; networks are loaded when first used. Errors: GUISE_NO_MEMORY.
 guise_status guise_open(guise_engine **g, const guise_config *c);
 void guise_close(guise_engine **g); // sets *g to NULL; NULL and *g == NULL are fine
 // Why the last call with g failed, as one sentence that says what to do; owned by g.
@@ -57,13 +49,11 @@ typedef struct {
     int w, h;
     unsigned char *rgb; // h rows of w pixels of R, G, B
 } guise_image;
-
-// Read JPEG, PNG, WebP, TIFF, HEIC...: upright, sRGB. Errors: GUISE_IO, GUISE_BAD_FILE.
+// Read JPEG, PNG, WebP, TIFF, HEIC...: upright, sRGB.
 guise_status guise_image_read(guise_engine *g, const char *path, guise_image *m);
 // How a picture came about; written into its file (XMP: IPTC digital source type).
 typedef enum { GUISE_PLAIN, GUISE_SWAPPED, GUISE_COMPOSED } guise_mark;
-// Write by extension, whole or not at all.
-// Errors: GUISE_IO; GUISE_BAD_ARGUMENT for an extension that cannot be written.
+// By extension, whole or not at all. Errors: GUISE_IO; GUISE_BAD_ARGUMENT: unknown extension.
 guise_status guise_image_write(guise_engine *g, const guise_image *m, const char *path,
                                guise_mark mark);
 void guise_image_free(guise_image *m);
@@ -74,23 +64,21 @@ typedef struct {
     float score;          // 0..1
     float point[5][2];    // x, y of eye, eye, nose, mouth corner, mouth corner; left ones first
 } guise_face;
-
 typedef struct {
     guise_face *at; // largest first
     size_t n;
     float best; // best score seen, also of what was no face
 } guise_faces;
-
 // Find all faces; finding none is no error. Errors: GUISE_IO, GUISE_BAD_FILE (the detector).
 guise_status guise_detect(guise_engine *g, const guise_image *m, guise_faces *f);
 void guise_faces_free(guise_faces *f);
 guise_status guise_draw(guise_engine *g, guise_image *m, const guise_faces *f); // boxes, points
-// Turn, scale and cut out a face: the five points go where the template has them.
-//   layout  "arcface", "simswap", "ffhq" or "reid";  size  side of the crop in pixels, 16..2048
+// Cut out a face: its points go where the template has them. size: side in pixels, 16..2048
+//   layout  "arcface", "simswap", "ffhq" or "reid"
 guise_status guise_align(guise_engine *g, const guise_image *m, const guise_face *f,
                          const char *layout, int size, guise_image *crop);
 
-// A face of nobody: the average of the largest faces of n photos of many people, aligned by layout.
+// A face of nobody: the average of the largest faces of n photos of many people.
 //   seed  0: all count the same; else random weights, so that the same people make many faces
 guise_status guise_compose(guise_engine *g, const char *const photo[], size_t n, const char *layout,
                            int size, unsigned long long seed, guise_image *m);
@@ -102,14 +90,12 @@ typedef struct {
     size_t n;
 } guise_identity;
 
-// The identity of one face. f NULL: m is a square crop already aligned by layout; else layout is
-// ignored. Errors: GUISE_IO, GUISE_BAD_FILE (the recogniser).
+// f NULL: m is a square crop already aligned by layout; else layout is ignored.
 guise_status guise_embed(guise_engine *g, const guise_image *m, const guise_face *f,
                          const char *layout, guise_identity *id);
-// Mean direction of n identities of one network. Errors: GUISE_BAD_ARGUMENT.
 guise_status guise_identity_mean(guise_engine *g, const guise_identity *const from[], size_t n,
                                  guise_identity *id);
-// A saved face: a small safetensors file. Errors: GUISE_IO, GUISE_BAD_FILE.
+// A saved face: a small safetensors file.
 guise_status guise_identity_read(guise_engine *g, const char *path, guise_identity *id);
 guise_status guise_identity_write(guise_engine *g, const guise_identity *id, const char *path);
 double guise_identity_cosine(const guise_identity *a, const guise_identity *b); // -1..1; else NaN
@@ -118,13 +104,12 @@ void guise_identity_free(guise_identity *id);
 // ---- Swaps.
 typedef struct {
     const char *mask;      // what of the crop is pasted: "oval" (default) or "box"
-    bool colour;           // match mean and spread of the colours to the target's
-    bool sharpen;          // bring the swapped face to the sharpness of the target's
+    bool colour, sharpen;  // bring mean and spread of colours, sharpness to the target's
     bool all;              // every face of the target; default: the largest
     const char *reference; // photo: only faces of that person
-    bool aligned;          // sources and target are square crops aligned as the generator wants
+    bool aligned;          // sources and target are square crops; nothing is detected
+    const char *layout;    // their template; NULL: the generator's, whose crop is then written
 } guise_swap_options;
-
 typedef struct {
     size_t found, swapped; // faces in the target
     float best;            // best score seen in the picture that decided
@@ -132,10 +117,8 @@ typedef struct {
     int size;              // side of its crop in pixels
     double seconds[4];     // detect, identify, swap, all with reading and writing
 } guise_swap_report;
-
 // Put the face of the sources (photos or saved faces of one person; their mean) on the target.
-// The result is marked as swapped. report: NULL is fine; what is known is also set on error.
-// Errors: GUISE_NO_FACE, GUISE_IO, GUISE_BAD_FILE, GUISE_BAD_ARGUMENT. Nothing is written then.
+// report: NULL is fine; what is known is also set on error. Nothing is written then.
 guise_status guise_swap_photo(guise_engine *g, const char *const source[], size_t n,
                               const char *target, const char *out, const guise_swap_options *o,
                               guise_swap_report *report);
@@ -162,36 +145,33 @@ typedef struct {
     bool train;              // batch statistics; new values of buffers are written too
     const char *grad;        // output whose gradient is wanted
     unsigned long long seed; // of the initial values
-    int size;                // describe: h and w of image inputs, 0 means 128
+    int size, batch;         // but for run: h and w of image inputs, 0 means 128; n, 0 means 1
 } guise_net_options;
-
 typedef struct {
-    size_t inputs, outputs;
-    size_t parameters; // trained numbers
-    double macs;       // multiply-accumulates of one run
-    size_t bytes;      // memory of the plan
-    double seconds;    // of the run
-    char *shapes;      // one line for each input and output, returned to you
+    size_t inputs, outputs, parameters; // parameters: trained numbers
+    double macs, seconds;               // of one run: multiply-accumulates, time
+    size_t bytes;                       // memory of the plan
+    char *shapes;                       // one line for each input and output, returned to you
 } guise_net_report;
 void guise_net_report_free(guise_net_report *r);
-
-// Run a network (a name, or an .onnx file) on the tensors of file in; write all outputs, with
-// grad also the gradients of sum(output * cotangent) by inputs and parameters: "grad.<name>".
+// Run a network (a name, or an .onnx file) on the tensors of file in; write all outputs, with grad
+// also gradients of sum(output * cotangent) by inputs and parameters: "grad.<name>".
 guise_status guise_net_run(guise_engine *g, const char *net, const char *in, const char *out,
                            const guise_net_options *o, guise_net_report *r);
 guise_status guise_net_describe(guise_engine *g, const char *net, const guise_net_options *o,
                                 guise_net_report *r);
+// Write it as ONNX (operator set 11). Errors: GUISE_BAD_ARGUMENT for what ONNX cannot say.
+guise_status guise_net_export(guise_engine *g, const char *net, const char *out,
+                              const guise_net_options *o);
 
 // ---- Training.
 bool guise_recipe_at(size_t i, guise_option *r); // name, and help: what it is
 bool guise_recipe_option(const char *recipe, size_t i, guise_option *o);
-
 typedef struct {
     int step, steps;
     double seconds, photos_per_second; // since the start or resumption; lately
     const char *line;                  // a line of the log, or NULL after a plain step
 } guise_progress;
-
 typedef struct {
     const char *data;       // directory: DATA/PERSON/photo.jpg
     const char *out;        // directory: checkpoints, log.csv, report.html, generator.safetensors
@@ -204,27 +184,48 @@ typedef struct {
     bool (*progress)(void *user, const guise_progress *p); // false: save and end
     void *user;
 } guise_train_options;
-// Train until the recipe's last step or until progress says stop; both leave a good checkpoint
-// and the exported generator. Errors: GUISE_BAD_ARGUMENT, GUISE_IO, GUISE_BAD_FILE.
+// Until the recipe's last step or progress says stop; both leave a checkpoint and the generator.
 guise_status guise_train(guise_engine *g, const char *recipe, const guise_train_options *o);
-
 typedef struct {
     int pairs;
     double to_source, to_target; // mean cosine of the results, by the measuring recogniser
-    double closer;               // share of results closer to the source than to the target
-    double top1;                 // share whose nearest source of all is the right one
+    double closer, top1;         // shares: closer to source than target; nearest source is right
     double self_l1;              // self-swaps: mean |result - target|, share of full range
     double sharpness;            // mean gradient magnitude in the face, result / target
 } guise_measurement;
-// Measure the engine's generator on people of data whom no training sees.
-//   pairs  0 means 200;  sheet  picture of the first pairs to write, or NULL
+// The engine's generator on people whom no training sees. pairs: 0 means 200; sheet: picture, NULL
 guise_status guise_measure(guise_engine *g, const guise_train_options *o, int pairs,
                            const char *sheet, guise_measurement *m);
 
+// ---- Timing, on random data. Only times of one session on a quiet machine compare.
+typedef struct {
+    char what[32], how[48], shape[64]; // step of a network, how it is done; or part of a work
+    int count;                         // such steps in a run
+    double seconds, macs;              // of a run, together
+} guise_bench_row;
+typedef struct {
+    int runs, threads;
+    double median, least, spread;         // seconds of a run; between its quartiles
+    double load, plan, first, plan_again; // seconds: weights, making ready, first run; once more
+    double macs, peak;             // of a run; in a second of a large matrix product, measured
+    size_t plan_bytes, peak_bytes; // memory of the plan, of the process at most
+    guise_bench_row *row;          // slowest first
+    size_t n;
+} guise_bench;
+void guise_bench_free(guise_bench *b);
+guise_status guise_bench_net(guise_engine *g, const char *net, const guise_net_options *o, int runs,
+                             guise_bench *b);
+// Steps of a recipe; of o: set, size, batch. The identity loss needs a configured recogniser.
+//   save  file to write networks, batch and losses of the first step to, or NULL
+guise_status guise_bench_step(guise_engine *g, const char *recipe, const guise_net_options *o,
+                              int runs, const char *save, guise_bench *b);
+guise_status guise_bench_swap(guise_engine *g, const char *source, const char *target, int runs,
+                              guise_bench *b);
+
 // ---- Files and the machine.
+void guise_set_threads(int n); // of the process; 0: as many as processors, the default
 // Any weights file to safetensors; half: in 16 bits.
 guise_status guise_convert(guise_engine *g, const char *in, const char *out, bool half);
-
 typedef struct {
     char *name, *path; // path NULL: not found
     char *use, *licence;
@@ -234,7 +235,6 @@ typedef struct {
 } guise_model;
 guise_status guise_models(guise_engine *g, guise_model **list, size_t *n);
 void guise_models_free(guise_model **list, size_t *n);
-
 typedef struct {
     char cpu[128], isa[64], library[64], formats[128];
     int threads;

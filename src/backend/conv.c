@@ -97,6 +97,7 @@ static int measured(cpu_conv *c, cpu_conv_kind kind, const cpu_conv_post *post, 
         *s, kind, post && post->bias, post && post->act, keep, omp_get_max_threads()};
     int way = cpu_tune_find(&key);
     if (way >= 0 && way < WAYS) return way;
+    cpu_tune_tell();
     trial t = {0};
     double best = -1;
     way = rule(kind, s);

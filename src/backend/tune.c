@@ -17,6 +17,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static choice *table;
 static size_t n, cap;
 static char *file;
+static bool told; // that we measure, once
 
 static choice *find(const int64_t key[NUMBERS])
 {
@@ -53,6 +54,19 @@ static void heading(char text[96])
     cpu_describe(&f);
     snprintf(text, 96, "guise %d dnnl %d.%d.%d %s:", VERSION, f.dnnl_major, f.dnnl_minor,
              f.dnnl_patch, f.isa);
+}
+
+void cpu_tune_tell(void)
+{
+    char where[256] = "";
+    pthread_mutex_lock(&lock);
+    if (file && !told) snprintf(where, sizeof where, "%s", file);
+    told = true;
+    pthread_mutex_unlock(&lock);
+    if (where[0])
+        base_log("measuring which convolutions are fastest on this machine, for the first time "
+                 "with these sizes; %s keeps that",
+                 where);
 }
 
 void cpu_tune_put(const cpu_tune_key *k, int way)
@@ -96,6 +110,10 @@ void cpu_tune_file(const char *path)
     char head[96], line[1024];
     heading(head);
     pthread_mutex_lock(&lock);
+    if (path && file && !strcmp(path, file)) { // it has been read
+        pthread_mutex_unlock(&lock);
+        return;
+    }
     base_free(file);
     file = path ? base_copy_text(path) : NULL;
     FILE *f = file ? fopen(file, "r") : NULL;

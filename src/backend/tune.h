@@ -9,6 +9,7 @@ typedef struct { // all that the fastest way depends on; no padding bytes
 } cpu_tune_key;
 
 int cpu_tune_find(const cpu_tune_key *k); // -1: not known
+void cpu_tune_tell(void);                 // in the log, once: choices are being measured now
 void cpu_tune_put(const cpu_tune_key *k, int way);
 
 #endif

@@ -5,7 +5,7 @@
 typedef struct {
     const char *in, *out, *weights, *grad, *json;
     bool train;
-    int seed, size;
+    int seed, size, batch;
 } options;
 
 #define AT(field) offsetof(options, field)
@@ -13,12 +13,14 @@ static const base_field table[] = {
     {"weights", 'w', BASE_TEXT, AT(weights), NULL,
      "safetensors, .pth or ONNX file; default: initial values"},
     {"in", 'i', BASE_TEXT, AT(in), NULL, "safetensors file with the inputs by name"},
-    {"out", 'o', BASE_TEXT, AT(out), NULL, "safetensors file to write the outputs to"},
+    {"out", 'o', BASE_TEXT, AT(out), NULL,
+     "file to write: run's outputs as safetensors, export's ONNX"},
     {"train", 0, BASE_FLAG, AT(train), NULL, "batch statistics; also writes new buffers"},
     {"grad", 'g', BASE_TEXT, AT(grad), NULL,
      "output; writes the gradients of sum(output * cotangent), which is among the inputs"},
     {"seed", 0, BASE_INT, AT(seed), "1", "of the initial values where there are no weights"},
-    {"size", 's', BASE_INT, AT(size), "128", "info: height and width of pictures"},
+    {"size", 's', BASE_INT, AT(size), "128", "info, export: height and width of pictures"},
+    {"batch", 'b', BASE_INT, AT(batch), "1", "info, export: pictures at a time"},
     CLI_JSON,
     {0}};
 
@@ -95,14 +97,25 @@ static int run_net(guise_engine *g, const cli_call *c, const options *o, const g
     return cli_json("net", o->json, root);
 }
 
+static int export_net(guise_engine *g, const cli_call *c, const options *o,
+                      const guise_net_options *n)
+{
+    if (!o->out) return cli_usage("net", "say where to write with --out");
+    guise_status s = guise_net_export(g, c->arg[1], o->out, n);
+    if (s) return cli_fail("net", s, guise_message(g));
+    if (cli_text(o->json)) printf("%s written\n", o->out);
+    return cli_json("net", o->json, json_pack("{s:s,s:s}", "network", c->arg[1], "output", o->out));
+}
+
 static int run(const cli_call *c)
 {
     const options *o = c->options;
     const char *verb = c->arg[0];
     if (!strcmp(verb, "list"))
         return c->n > 1 ? cli_usage("net", "list takes no argument") : list(o);
-    if (strcmp(verb, "info") != 0 && strcmp(verb, "run") != 0)
-        return cli_usage("net", "say list, info or run, not '%s'", verb);
+    bool describe = !strcmp(verb, "info"), write = !strcmp(verb, "export");
+    if (!describe && !write && strcmp(verb, "run") != 0)
+        return cli_usage("net", "say list, info, run or export, not '%s'", verb);
     if (c->n < 2) return cli_usage("net", "say which network; try: guise net list");
     guise_net_options n = {.weights = o->weights,
                            .set = c->set,
@@ -110,24 +123,29 @@ static int run(const cli_call *c)
                            .train = o->train,
                            .grad = o->grad,
                            .seed = (unsigned long long)o->seed,
-                           .size = o->size};
+                           .size = o->size,
+                           .batch = o->batch};
     guise_engine *g = NULL;
     guise_status s = guise_open(&g, NULL);
     int code = s ? cli_fail("net", s, guise_message(g)) : 0;
-    if (!code) code = !strcmp(verb, "info") ? info(g, c, o, &n) : run_net(g, c, o, &n);
+    if (!code)
+        code = describe ? info(g, c, o, &n)
+               : write  ? export_net(g, c, o, &n)
+                        : run_net(g, c, o, &n);
     guise_close(&g);
     return code;
 }
 
 const cli_command cmd_net = {
     .name = "net",
-    .args = "list | info NAME | run NAME",
+    .args = "list | info NAME | run NAME | export NAME",
     .summary = "any network by name on tensors from a file",
     .notes = "NAME is a network of guise net list, or an .onnx file. Outputs have their names;\n"
              "gradients are grad.INPUT and grad.PARAMETER, new buffers have the buffers' names.",
     .example = "  guise net info simswap --size 224\n"
                "  guise net run simswap --weights g.safetensors --in in.safetensors "
-               "--out out.safetensors",
+               "--out out.safetensors\n"
+               "  guise net export simswap --weights g.safetensors --size 224 --out g.onnx",
     .least = 1,
     .most = 2,
     .options = table,

@@ -14,27 +14,27 @@ guise_status options_fill(const model_net *net, void *options, const char *const
 
 // One word between the brackets: "3", "n", "h", or the name of a whole-number option.
 static int64_t dimension(const model_net *net, const void *options, const char *word, size_t n,
-                         int size)
+                         int size, int batch)
 {
     char name[64];
     if (n == 0 || n >= sizeof name) return 0;
     memcpy(name, word, n);
     name[n] = 0;
     if (isdigit((unsigned char)name[0])) return strtol(name, NULL, 10);
-    if (!strcmp(name, "n")) return 1;
+    if (!strcmp(name, "n")) return batch;
     if (!strcmp(name, "h") || !strcmp(name, "w") || !strcmp(name, "size")) return size;
     const base_field *f = base_fields_find(net->options, name);
     return f && f->type == BASE_INT ? *(const int *)((const char *)options + f->offset) : 0;
 }
 
 static void read_shape(const model_net *net, const void *options, const char *text, int size,
-                       tg_shape *out)
+                       int batch, tg_shape *out)
 {
     const char *end = strchr(text, ']');
     *out = (tg_shape){0};
     while (end && text < end && out->rank < TG_MAX_RANK) {
         size_t n = strcspn(text, ",]");
-        int64_t d = dimension(net, options, text, n, size);
+        int64_t d = dimension(net, options, text, n, size, batch);
         if (d <= 0) { // not a word we know: the shape stays unknown
             *out = (tg_shape){0};
             return;
@@ -44,7 +44,8 @@ static void read_shape(const model_net *net, const void *options, const char *te
     }
 }
 
-int ports_read(const model_net *net, const void *options, int size, port_text out[PORTS_MAX])
+int ports_read(const model_net *net, const void *options, int size, int batch,
+               port_text out[PORTS_MAX])
 {
     int n = 0;
     const char *text = net->inputs;
@@ -57,7 +58,7 @@ int ports_read(const model_net *net, const void *options, int size, port_text ou
         size_t part = strcspn(text, ";");
         const char *open = memchr(text, '[', part);
         out[n].shape = (tg_shape){0};
-        if (open) read_shape(net, options, open + 1, size, &out[n].shape);
+        if (open) read_shape(net, options, open + 1, size, batch, &out[n].shape);
         n++;
         text += part;
     }

@@ -16,6 +16,7 @@ guise_status guise_open(guise_engine **out, const guise_config *c)
     *out = NULL;
     guise_engine *g = base_alloc(1, sizeof *g);
     if (!g) return GUISE_NO_MEMORY;
+    engine_tune();
     guise_status s = c ? copy_config(g, c) : GUISE_OK;
     *out = g;
     if (s) guise_close(out);

@@ -36,6 +36,9 @@ struct guise_engine {
 };
 
 base_error *engine_begin(guise_engine *g); // forgets the last error
+// Remember the fastest convolutions in $GUISE_TUNE (none: only in memory), or in the user's cache
+// directory. Where that cannot be, they are remembered in memory, silently.
+void engine_tune(void);
 guise_status engine_generator(guise_engine *g, generator **out);
 guise_status engine_detector(guise_engine *g, face_detector **out);
 // wanted: name of the network, or NULL for the engine's own choice
@@ -64,8 +67,9 @@ typedef struct {
     tg_shape shape; // with n, h, w filled in; rank 0: not understood
 } port_text;
 enum { PORTS_MAX = 16 };
-// h, w become size, n becomes 1, other words the option of that name. Returns how many.
-int ports_read(const model_net *net, const void *options, int size, port_text out[PORTS_MAX]);
+// h, w become size, n the batch, other words the option of that name. Returns how many.
+int ports_read(const model_net *net, const void *options, int size, int batch,
+               port_text out[PORTS_MAX]);
 
 // A list of "a=1" into memory of net's struct.
 guise_status options_fill(const model_net *net, void *options, const char *const set[], size_t n,
@@ -80,5 +84,10 @@ guise_status template_by_name(const char *name, face_template *t, base_error *e)
 // A square picture in size x size pixels; new.
 guise_status resize_square(const base_image *from, int size, const char *what, base_image *to,
                            base_error *e);
+
+// Where the points of a crop aligned by layout ("arcface", ...) lie: those of the frontal pose.
+// Errors: GUISE_BAD_ARGUMENT for an unknown layout, GUISE_BAD_FILE for a crop that is not square.
+guise_status engine_aligned_points(const base_image *m, const char *layout,
+                                   face_point point[FACE_POINTS], base_error *e);
 
 #endif

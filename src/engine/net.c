@@ -1,5 +1,5 @@
 // net.c -- any network by name, or an ONNX file, on named tensors: run, differentiate, describe.
-#include "engine/engine.h"
+#include "engine/net.h"
 #include <string.h>
 
 bool guise_net_at(size_t i, guise_net *net)
@@ -24,57 +24,28 @@ bool guise_net_option(const char *name, size_t i, guise_option *o)
     return false;
 }
 
-// A node with the name that it has in files.
-typedef struct {
-    char *name;
-    tg_node *node;
-    bool whole; // a counter: written as I64
-} port;
-
-typedef struct {
-    port *at;
-    size_t n, cap;
-} port_list;
-
-// One network in one graph.
-typedef struct {
-    guise_engine *g;
-    const char *name;
-    const guise_net_options *o;
-    const model_net *net; // NULL: onnx
-    weights_onnx *onnx;
-    void *options;
-    model_ports *ports;
-    nn_params *params;
-    tg_graph *graph;
-    tg_plan *plan;
-    tg_node *cotangent;
-    port_list in, out;
-    float **data; // of in, each its own
-} run;
-
-static bool add_port(port_list *l, const char *prefix, const char *name, tg_node *node)
+static bool add_port(net_ports *l, const char *prefix, const char *name, tg_node *node)
 {
     char *copy = base_format("%s%s", prefix, name);
     if (!copy || !BASE_PUSH_ROOM(l->at, l->n, l->cap)) return base_free(copy), false;
-    l->at[l->n++] = (port){copy, node, false};
+    l->at[l->n++] = (net_port){copy, node, false};
     return true;
 }
 
-static void free_ports(port_list *l)
+static void free_ports(net_ports *l)
 {
     for (size_t i = 0; i < l->n; i++) base_free(l->at[i].name);
     base_free(l->at);
 }
 
-static tg_node *find_port(const port_list *l, const char *name)
+static tg_node *find_port(const net_ports *l, const char *name)
 {
     for (size_t i = 0; i < l->n; i++)
         if (!strcmp(l->at[i].name, name)) return l->at[i].node;
     return NULL;
 }
 
-static void run_close(run *r)
+void net_run_close(net_run *r)
 {
     for (size_t i = 0; r->data && i < r->in.n; i++) base_free(r->data[i]);
     base_free(r->data);
@@ -94,10 +65,10 @@ static bool is_onnx(const char *name)
     return n > 5 && !strcmp(name + n - 5, ".onnx");
 }
 
-static guise_status run_open(run *r, guise_engine *g, const char *name, const guise_net_options *o)
+guise_status net_run_open(net_run *r, guise_engine *g, const char *name, const guise_net_options *o)
 {
     static const guise_net_options none = {0};
-    *r = (run){.g = g, .name = name, .o = o ? o : &none, .net = model_find(name)};
+    *r = (net_run){.g = g, .name = name, .o = o ? o : &none, .net = model_find(name)};
     base_error *e = engine_begin(g);
     if (!r->net && !is_onnx(name))
         return base_fail(e, GUISE_BAD_ARGUMENT, "there is no network '%s'; see guise net list",
@@ -113,14 +84,14 @@ static guise_status run_open(run *r, guise_engine *g, const char *name, const gu
 }
 
 // The graph's first mistake is the fault of what was put in: a file, or the size of a picture.
-static guise_status graph_error(const run *r)
+static guise_status graph_error(const net_run *r)
 {
     if (r->net) return tg_check(r->graph, GUISE_BAD_FILE, &r->g->error); // it names the network
     guise_status s = tg_check(r->graph, GUISE_BAD_FILE, NULL);
     return s ? base_fail(&r->g->error, s, "%s: %s", r->name, tg_error(r->graph)) : s;
 }
 
-static guise_status build_net(run *r)
+static guise_status build_net(net_run *r)
 {
     bool ok = true;
     const char *name = NULL;
@@ -138,7 +109,7 @@ static guise_status build_net(run *r)
 }
 
 // shape_of: shape for an input by name; rank 0 leaves the file's own
-static guise_status build_onnx(run *r, const base_tensors *t)
+static guise_status build_onnx(net_run *r, const base_tensors *t)
 {
     size_t n_in = weights_onnx_inputs(r->onnx), n_out = weights_onnx_outputs(r->onnx);
     tg_node **in = base_alloc(n_in, sizeof *in), **out = base_alloc(n_out, sizeof *out);
@@ -151,6 +122,7 @@ static guise_status build_onnx(run *r, const base_tensors *t)
             s.rank = v->rank;
             memcpy(s.dim, v->dim, (size_t)s.rank * sizeof *s.dim);
         }
+        if (!v && s.rank && r->o->batch && s.dim[0] <= 1) s.dim[0] = r->o->batch;
         for (int k = 0; k < s.rank; k++) // free dimensions, where nothing says them
             if (s.dim[k] <= 0) s.dim[k] = k < 2 ? 1 : r->o->size ? r->o->size : 128;
         in[i] = tg_input(r->graph, s, tg_text(r->graph, "%s", name));
@@ -167,7 +139,7 @@ static guise_status build_onnx(run *r, const base_tensors *t)
 }
 
 // Tensors of the file are shapes of inputs; which of them the network takes, it says itself.
-static guise_status give_file(run *r, const base_tensors *t)
+static guise_status give_file(net_run *r, const base_tensors *t)
 {
     guise_status s = GUISE_OK;
     for (size_t i = 0; !s && i < t->n; i++) {
@@ -180,10 +152,11 @@ static guise_status give_file(run *r, const base_tensors *t)
     return s;
 }
 
-static guise_status give_size(run *r)
+static guise_status give_size(net_run *r)
 {
     port_text text[PORTS_MAX];
-    int n = ports_read(r->net, r->options, r->o->size ? r->o->size : 128, text);
+    int size = r->o->size ? r->o->size : 128, batch = r->o->batch ? r->o->batch : 1;
+    int n = ports_read(r->net, r->options, size, batch, text);
     guise_status s = GUISE_OK;
     for (int i = 0; !s && i < n; i++)
         if (text[i].shape.rank)
@@ -191,8 +164,19 @@ static guise_status give_size(run *r)
     return s;
 }
 
+guise_status net_run_build(net_run *r)
+{
+    base_error *e = &r->g->error;
+    if (r->o->size < 0 || r->o->size > 4096)
+        return base_fail(e, GUISE_BAD_ARGUMENT, "size lies in 1..4096, not at %d", r->o->size);
+    if (r->o->batch < 0 || r->o->batch > 256)
+        return base_fail(e, GUISE_BAD_ARGUMENT, "batch lies in 1..256, not at %d", r->o->batch);
+    guise_status s = r->net ? give_size(r) : GUISE_OK;
+    return s ? s : r->net ? build_net(r) : build_onnx(r, NULL);
+}
+
 // Nodes grad.<input> and grad.<parameter> of sum(output * cotangent).
-static guise_status add_gradients(run *r)
+static guise_status add_gradients(net_run *r)
 {
     tg_node *y = find_port(&r->out, r->o->grad);
     if (!y)
@@ -216,7 +200,7 @@ static guise_status add_gradients(run *r)
     return ok ? graph_error(r) : base_no_memory(&r->g->error);
 }
 
-static guise_status add_buffers(run *r)
+static guise_status add_buffers(net_run *r)
 {
     const nn_update *list = NULL;
     size_t n = nn_updates(r->params, r->graph, &list);
@@ -228,7 +212,7 @@ static guise_status add_buffers(run *r)
     return GUISE_OK;
 }
 
-static guise_status load_weights(run *r)
+guise_status net_run_weights(net_run *r)
 {
     base_error *e = &r->g->error;
     guise_status s = nn_settle(r->params, r->o->seed, e);
@@ -240,24 +224,24 @@ static guise_status load_weights(run *r)
     return s;
 }
 
-static guise_status open_plan(run *r)
+guise_status net_run_plan(net_run *r, const tg_plan_options *options)
 {
     base_error *e = &r->g->error;
     tg_node **out = base_alloc(r->out.n, sizeof *out);
     if (!out) return base_no_memory(e);
     for (size_t i = 0; i < r->out.n; i++) out[i] = r->out.at[i].node;
-    guise_status s = tg_plan_open(&r->plan, r->graph, out, (int)r->out.n, NULL, e);
+    guise_status s = tg_plan_open(&r->plan, r->graph, out, (int)r->out.n, options, e);
     base_free(out);
     return s || !r->params ? s : nn_bind(r->params, r->graph, r->plan, e);
 }
 
-static guise_status bind_file(run *r, const base_tensors *t, const char *path)
+static guise_status bind_file(net_run *r, const base_tensors *t, const char *path)
 {
     base_error *e = &r->g->error;
     r->data = base_alloc(r->in.n, sizeof *r->data);
     guise_status s = r->data ? GUISE_OK : base_no_memory(e);
     for (size_t i = 0; !s && i < r->in.n; i++) {
-        const port *p = &r->in.at[i];
+        const net_port *p = &r->in.at[i];
         const base_tensor *v = base_tensors_find(t, p->name);
         tg_shape want = tg_shape_of(p->node);
         char text[128];
@@ -272,12 +256,12 @@ static guise_status bind_file(run *r, const base_tensors *t, const char *path)
     return s;
 }
 
-static guise_status write_outputs(run *r, const char *path)
+static guise_status write_outputs(net_run *r, const char *path)
 {
     base_tensors t = {0};
     bool ok = true;
     for (size_t i = 0; ok && i < r->out.n; i++) {
-        const port *p = &r->out.at[i];
+        const net_port *p = &r->out.at[i];
         const float *v = tg_plan_value(r->plan, p->node);
         tg_shape s = tg_shape_of(p->node);
         int64_t whole = p->whole ? (int64_t)*v : 0;
@@ -290,7 +274,7 @@ static guise_status write_outputs(run *r, const char *path)
     return s;
 }
 
-static void fill_report(const run *r, guise_net_report *report)
+static void fill_report(const net_run *r, guise_net_report *report)
 {
     report->inputs = r->in.n;
     report->outputs = r->out.n;
@@ -302,19 +286,19 @@ static void fill_report(const run *r, guise_net_report *report)
 guise_status guise_net_run(guise_engine *g, const char *net, const char *in, const char *out,
                            const guise_net_options *o, guise_net_report *report)
 {
-    run r;
+    net_run r;
     base_tensors t = {0};
     guise_net_report unseen;
     if (!report) report = &unseen;
     *report = (guise_net_report){0};
-    guise_status s = run_open(&r, g, net, o);
+    guise_status s = net_run_open(&r, g, net, o);
     if (!s) s = weights_read(&t, in, &g->error);
     if (!s && r.net) s = give_file(&r, &t);
     if (!s) s = r.net ? build_net(&r) : build_onnx(&r, &t);
-    if (!s && r.params) s = load_weights(&r);
+    if (!s && r.params) s = net_run_weights(&r);
     if (!s && r.o->grad) s = add_gradients(&r);
     if (!s && r.params && r.o->train) s = add_buffers(&r);
-    if (!s) s = open_plan(&r);
+    if (!s) s = net_run_plan(&r, NULL);
     if (!s) s = bind_file(&r, &t, in);
     double start = base_seconds();
     if (!s) s = tg_plan_run(r.plan, &g->error);
@@ -322,16 +306,62 @@ guise_status guise_net_run(guise_engine *g, const char *net, const char *in, con
     if (!s) s = write_outputs(&r, out);
     if (!s) fill_report(&r, report);
     base_tensors_free(&t);
-    run_close(&r);
+    net_run_close(&r);
     return s;
 }
 
-static char *shapes_text(const run *r)
+static const float *value_of(void *user, const tg_node *param)
+{
+    nn_params *p = user;
+    const nn_entry *entry = p ? nn_params_find(p, tg_name(param)) : NULL;
+    return entry ? nn_params_data(p) + entry->offset : NULL;
+}
+
+static guise_status write_onnx(net_run *r, const char *path)
+{
+    size_t n_in = r->in.n, n = n_in + r->out.n;
+    tg_node **node = base_alloc(n, sizeof *node);
+    const char **name = base_alloc(n, sizeof *name);
+    guise_status s = node && name ? GUISE_OK : base_no_memory(&r->g->error);
+    for (size_t i = 0; !s && i < n; i++) {
+        const net_port *p = i < n_in ? &r->in.at[i] : &r->out.at[i - n_in];
+        node[i] = p->node;
+        name[i] = p->name;
+    }
+    if (!s)
+        s = weights_onnx_write(r->graph,
+                               &(weights_onnx_names){.in = node,
+                                                     .out = node + n_in,
+                                                     .in_name = name,
+                                                     .out_name = name + n_in,
+                                                     .n_in = n_in,
+                                                     .n_out = r->out.n,
+                                                     .value = value_of,
+                                                     .user = r->params},
+                               path, &r->g->error);
+    base_free(node);
+    base_free(name);
+    return s;
+}
+
+guise_status guise_net_export(guise_engine *g, const char *net, const char *out,
+                              const guise_net_options *o)
+{
+    net_run r;
+    guise_status s = net_run_open(&r, g, net, o);
+    if (!s) s = net_run_build(&r);
+    if (!s && r.params) s = net_run_weights(&r);
+    if (!s) s = write_onnx(&r, out);
+    net_run_close(&r);
+    return s;
+}
+
+static char *shapes_text(const net_run *r)
 {
     char *all = base_copy_text(""), text[128];
     for (size_t i = 0; all && i < r->in.n + r->out.n; i++) {
         bool in = i < r->in.n;
-        const port *p = in ? &r->in.at[i] : &r->out.at[i - r->in.n];
+        const net_port *p = in ? &r->in.at[i] : &r->out.at[i - r->in.n];
         char *more = base_format("%s  %s %s %s\n", all, in ? "in " : "out", p->name,
                                  tg_shape_text(tg_shape_of(p->node), text));
         base_free(all);
@@ -343,18 +373,15 @@ static char *shapes_text(const run *r)
 guise_status guise_net_describe(guise_engine *g, const char *net, const guise_net_options *o,
                                 guise_net_report *report)
 {
-    run r;
+    net_run r;
     *report = (guise_net_report){0};
-    guise_status s = run_open(&r, g, net, o);
-    if (!s && (r.o->size < 0 || r.o->size > 4096))
-        s = base_fail(&g->error, GUISE_BAD_ARGUMENT, "size lies in 1..4096, not at %d", r.o->size);
-    if (!s && r.net) s = give_size(&r);
-    if (!s) s = r.net ? build_net(&r) : build_onnx(&r, NULL);
+    guise_status s = net_run_open(&r, g, net, o);
+    if (!s) s = net_run_build(&r);
     if (!s && r.params) s = nn_settle(r.params, r.o->seed, &g->error);
-    if (!s) s = open_plan(&r);
+    if (!s) s = net_run_plan(&r, NULL);
     if (!s && !(report->shapes = shapes_text(&r))) s = base_no_memory(&g->error);
     if (!s) fill_report(&r, report);
-    run_close(&r);
+    net_run_close(&r);
     return s;
 }
 

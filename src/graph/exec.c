@@ -151,29 +151,38 @@ size_t tg_plan_bytes(const tg_plan *p)
     return n;
 }
 
-void tg_plan_times(const tg_plan *p,
-                   void (*f)(void *user, const char *what, tg_shape shape, double seconds),
-                   void *user)
+static double macs_of(const plan_step *s)
+{
+    const tg_op *op = s->node->op;
+    return s->kind == STEP_OP && op->macs ? op->macs(s->node) : 0;
+}
+
+void tg_plan_times(const tg_plan *p, void (*f)(void *user, const tg_step_time *t), void *user)
 {
     for (size_t i = 0; i < p->n_steps; i++) {
         const plan_step *s = &p->step[i];
+        const tg_op *op = s->node->op;
         char text[64];
-        const char *what = s->kind == STEP_LAYOUT ? "layout" : s->node->op->name;
+        tg_step_time t = {s->kind == STEP_LAYOUT ? "layout" : op->name, NULL, s->node->shape,
+                          s->seconds, macs_of(s)};
         if (s->kind == STEP_FUSED) {
             snprintf(text, sizeof text, s->program->reduce ? "sum of %d" : "fused %d",
                      s->program->n_ops);
-            what = text;
+            t.what = text;
         }
-        f(user, what, s->node->shape, s->seconds);
+        if (s->kind == STEP_OP && s->state && op->how) t.how = op->how(s->state);
+        f(user, &t);
     }
+}
+
+void tg_plan_forget_times(tg_plan *p)
+{
+    for (size_t i = 0; i < p->n_steps; i++) p->step[i].seconds = 0;
 }
 
 double tg_plan_macs(const tg_plan *p)
 {
     double n = 0;
-    for (size_t i = 0; i < p->n_steps; i++) {
-        const tg_op *op = p->step[i].node->op;
-        if (p->step[i].kind == STEP_OP && op->macs) n += op->macs(p->step[i].node);
-    }
+    for (size_t i = 0; i < p->n_steps; i++) n += macs_of(&p->step[i]);
     return n;
 }

@@ -95,11 +95,16 @@ const float *tg_plan_value(const tg_plan *p, const tg_node *out); // row-major; 
 void tg_plan_params_changed(tg_plan *p); // packed copies of params are made again
 size_t tg_plan_bytes(const tg_plan *p);  // arena, packed weights and scratch together
 
-// Calls f for every step in order: name of the op ("conv2d", "fused 5", "layout"), shape of its
-// result, seconds over all runs since the plan was opened with .time set.
-void tg_plan_times(const tg_plan *p,
-                   void (*f)(void *user, const char *what, tg_shape shape, double seconds),
-                   void *user);
+// One step of a plan: its op ("conv2d", "fused 5", "layout") and, where there are several, the way
+// it is done ("winograd 4"); seconds over all runs since the plan was opened with .time set, or
+// since the last tg_plan_forget_times.
+typedef struct {
+    const char *what, *how; // how may be NULL; both valid for the call
+    tg_shape shape;         // of the result
+    double seconds, macs;   // macs: of one run
+} tg_step_time;
+void tg_plan_times(const tg_plan *p, void (*f)(void *user, const tg_step_time *t), void *user);
+void tg_plan_forget_times(tg_plan *p);
 
 // What a plan would spend: multiply-accumulates of convolutions and products.
 double tg_plan_macs(const tg_plan *p);

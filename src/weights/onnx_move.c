@@ -339,6 +339,16 @@ static tg_node *equal(onnx_call *c) // of whole numbers, so the sign of a differ
     return tg_affine(tg_abs(tg_sign(tg_sub(a, b))), -1, 1);
 }
 
+static tg_node *above(onnx_call *c, size_t i) // input i is larger than the other one
+{
+    tg_node *a = onnx_in(c, i), *b = onnx_in(c, 1 - i);
+    c->whole = true;
+    return onnx_broadcast(c, &a, &b) ? tg_step(tg_sub(a, b)) : NULL;
+}
+
+static tg_node *greater(onnx_call *c) { return above(c, 0); }
+static tg_node *less(onnx_call *c) { return above(c, 1); }
+
 static tg_node *where(onnx_call *c)
 {
     tg_node *on = onnx_in(c, 0), *a = onnx_in(c, 1), *b = onnx_in(c, 2);
@@ -391,6 +401,8 @@ const onnx_op onnx_ops_move[] = {
     {"Expand", expand, 1, true},
     {"Flatten", flatten, 1, false},
     {"Gather", gather, 2, true},
+    {"Greater", greater, 2, true},
+    {"Less", less, 2, true},
     {"Reshape", reshape, 1, true},
     {"Shape", shape, 1, true},
     {"Slice", slice, 1, true},

@@ -248,9 +248,9 @@ static void put_resize(writer *w, const tg_node *y, char *out)
     static const char *const mode[] = {"nearest", "linear", "linear", "cubic"};
     static const char *const where[] = {"asymmetric", "half_pixel", "align_corners", "half_pixel"};
     int m = (int)tg_arg(y, "mode", 0);
+    char *none = floats(w, fresh(w), TG_SHAPE(0), &(float){0}); // no region, no scales: sizes
     Onnx__Node *k = operator(
-        w, "Resize",
-        IN(name_of(w, y->in[0]), text(w, ""), text(w, ""), numbers(w, y->shape.dim, y->shape.rank)),
+        w, "Resize", IN(name_of(w, y->in[0]), none, none, numbers(w, y->shape.dim, y->shape.rank)),
         out);
     set_text(w, k, "mode", mode[m]);
     set_text(w, k, "coordinate_transformation_mode", where[m]);
@@ -508,6 +508,10 @@ guise_status weights_onnx_write(tg_graph *g, const weights_onnx_names *names, co
             put(&w, y);
         else
             put_leaf(&w, y);
+    }
+    for (size_t i = 0; !w.status && i < names->n_out; i++) { // outputs that are inputs, or equal
+        char *at = name_of(&w, names->out[i]), *out = text(&w, names->out_name[i]);
+        if (at && out && strcmp(at, out) != 0) operator(&w, "Identity", IN(at), out);
     }
     if (!w.status) save(&w, path);
     for (size_t i = 0; i < w.n_held; i++) base_free(w.held[i]);

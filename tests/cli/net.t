@@ -38,7 +38,7 @@ err say which network
 
 $ guise net paint
 exit 2
-err say list, info or run, not 'paint'
+err say list, info, run or export, not 'paint'
 
 $ guise net list extra
 exit 2
@@ -95,3 +95,25 @@ err tiny.safetensors: .*first_layer.1.weight
 $ guise net run nosuch.onnx --in in.safetensors --out none.safetensors
 exit 1
 err nosuch.onnx: cannot be opened
+
+# as ONNX, and that read as a network
+$ guise net export simswap --set width=4 --set depth=1 --set blocks=1 --set latent=4 --weights tiny.safetensors --size 16 --out bad.onnx
+exit 1
+err tiny.safetensors
+no bad.onnx
+
+$ S='--set width=2 --set depth=1 --set blocks=1 --set latent=4'; guise net export simswap $S --weights tiny.safetensors --size 16 --out tiny.onnx && guise net run simswap $S --weights tiny.safetensors --in in.safetensors --out a.safetensors && guise net run tiny.onnx --in in.safetensors --out b.safetensors && guise convert tiny.onnx back.safetensors && guise net run simswap $S --weights back.safetensors --in in.safetensors --out c.safetensors && cmp a.safetensors c.safetensors && test $(stat -c %s b.safetensors) -gt 3000 && echo good
+out ^tiny.onnx written$
+out ^good$
+
+$ guise net export simswap --set width=2 --set depth=1 --set blocks=1 --set latent=4 --size 16 --batch 2 --out two.onnx && guise net info two.onnx
+out in  img \[2,3,16,16\]
+
+$ guise net export stylegan2 --set size=16 --out none.onnx
+exit 2
+err ONNX has no operator for fir
+no none.onnx
+
+$ guise net export simswap
+exit 2
+err say where to write

@@ -141,6 +141,7 @@ static void release(void *state) { cpu_conv_close(state); }
 static void forget(void *state) { cpu_conv_forget(state); }
 static size_t bytes(const void *state) { return cpu_conv_bytes(state); }
 static size_t scratch(const void *state) { return cpu_conv_scratch(state); }
+static const char *how(const void *state) { return cpu_conv_how(state); }
 
 static tg_conv conv_of(const args *p) // tg_conv as builders take it
 {
@@ -224,7 +225,8 @@ static const tg_field fields[] = {{"stride", TG_FIELD_INT64, offsetof(args, stri
                                   {"bottom", TG_FIELD_INT64, offsetof(args, bottom), 1},
                                   {"right", TG_FIELD_INT64, offsetof(args, right), 1},
                                   {0}};
-#define KERNEL .cpu = cpu, .release = release, .forget = forget, .bytes = bytes, .scratch = scratch
+#define KERNEL                                                                                     \
+    .cpu = cpu, .release = release, .forget = forget, .bytes = bytes, .scratch = scratch, .how = how
 TG_OP(conv2d, "y = x * w, cross-correlation", .fields = fields, .shape = y_shape, .vjp = y_vjp,
       .ref = y_ref, .prepare = y_prepare, KERNEL, .last = 1 | TG_LAST_OUT,
       .flags = TG_LINEAR | TG_EPILOGUE, .macs = y_macs, .sample = y_sample);
