@@ -113,8 +113,7 @@ static void verdict(const char *where, const char *name, double worst, double to
     if (getenv("GOLDEN_VERBOSE")) printf("%s: %s %.3g (%.3g)\n", where, name, worst, tol);
 }
 
-// What stands for the tensor: itself, or every so many of its values.
-static const base_tensor *expected(const mix_case *c, const char *name, size_t n, size_t *every)
+const base_tensor *mix_expected(const mix_case *c, const char *name, size_t n, size_t *every)
 {
     const base_tensor *t = base_tensors_find(&c->whole.file, name), *s = sample(c, name, ".samp");
     *every = 1;
@@ -133,7 +132,7 @@ static const base_tensor *expected(const mix_case *c, const char *name, size_t n
 void mix_compare(const mix_case *c, const char *name, const float *v, size_t n, double tol)
 {
     size_t every;
-    const base_tensor *t = expected(c, name, n, &every);
+    const base_tensor *t = mix_expected(c, name, n, &every);
     if (!v) test_report(__FILE__, __LINE__, name);
     if (!t || !v) return;
     double worst = 0;
@@ -154,7 +153,7 @@ static double length(const float *v, size_t n)
 bool mix_compare_norm(const mix_case *c, const char *name, const float *v, size_t n, double rel)
 {
     size_t every;
-    const base_tensor *t = expected(c, name, n, &every), *l2 = sample(c, name, ".l2");
+    const base_tensor *t = mix_expected(c, name, n, &every), *l2 = sample(c, name, ".l2");
     if (!v) test_report(__FILE__, __LINE__, name);
     if (!t || !v) return false;
     double off = 0, sum = 0;

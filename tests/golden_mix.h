@@ -22,6 +22,8 @@ void mix_open(mix_case *c, const char *name); // "05_aei_small"
 void mix_close(mix_case *c);
 // Is there such a tensor (or its samples)?
 bool mix_has(const mix_case *c, const char *name);
+// What stands for a tensor of n values: itself, or every so many of them. NULL is a failed check.
+const base_tensor *mix_expected(const mix_case *c, const char *name, size_t n, size_t *every);
 // Every value within tol, which is absolute.
 void mix_compare(const mix_case *c, const char *name, const float *v, size_t n, double tol);
 // The length of the difference, relative to the tensor's; tensors shorter than 1e-4 are passed over
