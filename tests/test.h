@@ -28,7 +28,9 @@ const char *test_file(const char *name);
 const char *test_scratch(const char *name);
 
 #define TEST(NAME) static void NAME(void)
+// clang-format off
 #define CASE(NAME) {#NAME, NAME}
+// clang-format on
 #define CHECK(COND)                                                                                \
     do {                                                                                           \
         test_checked++;                                                                            \

@@ -65,9 +65,9 @@ typedef struct tg_op {
     // Optional: choose and make kernels once, kept in *state until release.
     int (*prepare)(const tg_node *y, const tg_wish *wish, void **state);
     void (*release)(void *state);
-    void (*forget)(void *state);          // params have changed: packed copies are stale
-    size_t (*bytes)(const void *state);   // memory that the state holds
-    size_t (*scratch)(const void *state); // memory for the time of a call
+    void (*forget)(void *state);           // params have changed: packed copies are stale
+    size_t (*bytes)(const void *state);    // memory that the state holds
+    size_t (*scratch)(const void *state);  // memory for the time of a call
     const char *(*how)(const void *state); // which of several ways was taken, for timing tables
     unsigned last; // which rank-4 operands cpu takes channels-last (bits; see TG_LAST_OUT)
     unsigned flags;

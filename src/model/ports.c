@@ -82,8 +82,7 @@ tg_node *model_in(model_ports *io, nn m, const char *name)
     if (taken) return taken->node;
     if (!given) return tg_fail(m.graph, "the network needs the input %s, which is not given", name);
     tg_node *x = tg_input(m.graph, given->shape, name);
-    if (x && !push(&io->in, name, given->shape, x))
-        return tg_no_memory(m.graph);
+    if (x && !push(&io->in, name, given->shape, x)) return tg_no_memory(m.graph);
     return x;
 }
 

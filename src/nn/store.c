@@ -98,8 +98,7 @@ nn_scope *nn_scope_of(nn_params *p, tg_graph *g)
         if (p->scope[i].graph == g) s = &p->scope[i];
     if (s && scope_alive(s)) return s;
     if (!s) {
-        if (!BASE_PUSH_ROOM(p->scope, p->n_scopes, p->cap_scopes))
-            return tg_no_memory(g);
+        if (!BASE_PUSH_ROOM(p->scope, p->n_scopes, p->cap_scopes)) return tg_no_memory(g);
         s = &p->scope[p->n_scopes++];
     } else {
         base_free(s->slot);

@@ -43,8 +43,7 @@ BASE_SIMD static void within_map(const tg_node *y, int64_t n, const float *const
     const args *p = y->args;
     const float lo = (float)p->lo, hi = (float)p->hi, *a = x[0];
     float *o = out;
-    _Pragma("omp simd") for (int64_t i = 0; i < n; i++) o[i] =
-        a[i] > lo && a[i] < hi ? 1.0F : 0.0F;
+    _Pragma("omp simd") for (int64_t i = 0; i < n; i++) o[i] = a[i] > lo && a[i] < hi ? 1.0F : 0.0F;
 }
 
 static tg_node *clip_sample(tg_graph *g, base_rng *r)
