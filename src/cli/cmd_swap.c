@@ -17,6 +17,8 @@ static const base_field table[] = {
      "photo: swap only faces of that person"},
     {"aligned", 0, BASE_FLAG, AT(swap.aligned), NULL,
      "SOURCE and TARGET are square crops, aligned as the model wants; nothing is detected"},
+    {"template", 't', BASE_TEXT, AT(swap.layout), NULL,
+     "with --aligned: they are aligned by this template instead: arcface, simswap, ffhq or reid"},
     {"mask", 0, BASE_TEXT, AT(swap.mask), "oval", "what of the crop is pasted: oval or box"},
     {"colour", 'c', BASE_FLAG, AT(swap.colour), NULL, "match colours to the target's face"},
     {"sharpen", 0, BASE_FLAG, AT(swap.sharpen), NULL, "match sharpness to the target's face"},

@@ -4,8 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-// Where the points of a crop aligned by layout lie: those of the frontal pose.
-static guise_status aligned_points(const base_image *m, const char *layout,
+guise_status engine_aligned_points(const base_image *m, const char *layout,
                                    face_point point[FACE_POINTS], base_error *e)
 {
     face_template t = FACE_ARCFACE;
@@ -43,7 +42,7 @@ guise_status guise_embed(guise_engine *g, const guise_image *m, const guise_face
     if (f)
         face_points(f, point);
     else
-        s = aligned_points(&b, layout, point, e);
+        s = engine_aligned_points(&b, layout, point, e);
     if (!s) s = embed(g, &b, point, id);
     if (s) guise_identity_free(id);
     return s;

@@ -117,8 +117,24 @@ static guise_status swap_faces(job *j, guise_image *m)
     return s;
 }
 
+// A crop of a template that is not the generator's: its face is where the template says.
+static guise_status swap_in_layout(job *j, guise_image *m)
+{
+    face_point point[FACE_POINTS];
+    guise_face f = {0};
+    base_image b = image_of(m);
+    guise_status s = engine_aligned_points(&b, j->o->layout, point, &j->g->error);
+    for (int i = 0; i < FACE_POINTS; i++) {
+        f.point[i][0] = point[i].x;
+        f.point[i][1] = point[i].y;
+    }
+    j->report->found = !s;
+    return s ? s : swap_one(j, m, &f);
+}
+
 static guise_status swap_aligned(job *j, guise_image *m)
 {
+    if (j->o->layout) return swap_in_layout(j, m);
     guise_image out = {0};
     double start = base_seconds();
     guise_status s = guise_swap_crop(j->g, m, &j->source, &out);
@@ -136,6 +152,8 @@ static guise_status check_options(guise_engine *g, size_t n, const guise_swap_op
     if (!n) return base_fail(e, GUISE_BAD_ARGUMENT, "a swap needs at least one source");
     if (o->reference && (o->all || o->aligned))
         return base_fail(e, GUISE_BAD_ARGUMENT, "reference goes neither with all nor with aligned");
+    if (o->layout && !o->aligned)
+        return base_fail(e, GUISE_BAD_ARGUMENT, "a template is only for aligned crops");
     return GUISE_OK;
 }
 
@@ -157,6 +175,7 @@ guise_status guise_swap_photo(guise_engine *g, const char *const source[], size_
     for (size_t i = 0; i < n; i++) photos |= !is_saved_face(source[i]);
     if (!s && photos) s = engine_recogniser(g, net->identity, &r);
     const char *layout = !s && j.o->aligned ? face_template_name(net->layout) : NULL;
+    if (layout && j.o->layout) layout = j.o->layout;
     double identify = base_seconds();
     if (!s) s = sources_identity(g, source, n, layout, &j.source, &j.report->best);
     j.report->seconds[1] = base_seconds() - identify;
