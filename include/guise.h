@@ -142,8 +142,8 @@ typedef struct {
     const char *weights;    // safetensors, .pth or ONNX file; NULL: initialised by seed
     const char *const *set; // n_set times "option=value"
     size_t n_set;
-    bool train;              // batch statistics; new values of buffers are written too
-    const char *grad;        // output whose gradient is wanted
+    bool train, unfused;     // batch statistics, and new buffers written; bench: op by op
+    const char *grad;        // output whose gradient is wanted; export: the only output
     unsigned long long seed; // of the initial values
     int size, batch;         // but for run: h and w of image inputs, 0 means 128; n, 0 means 1
 } guise_net_options;

@@ -33,7 +33,7 @@ find src include tests \( -name '*.[ch]' -o -name '*.def' -o -name '*.proto' \) 
 
 # Not this script, which names them; -I leaves binary files out.
 if grep -rnIE '(^|[^a-zA-Z0-9_.])/(home|work|root|Users)/[a-zA-Z]' --exclude=check-limits.sh \
-    --exclude-dir=build --exclude-dir=out --exclude-dir=.git .; then
+    --exclude-dir=build --exclude-dir=out --exclude-dir=.git --exclude-dir=node_modules .; then
     echo "these paths are of one machine; leave them out" >&2
     status=1
 fi

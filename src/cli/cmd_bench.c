@@ -6,6 +6,7 @@ typedef struct {
     guise_config config;
     const char *save, *json;
     int seed, size, batch, threads, runs;
+    bool unfused;
 } options;
 
 #define AT(field) offsetof(options, field)
@@ -17,6 +18,8 @@ static const base_field table[] = {
     {"weights", 'w', BASE_TEXT, AT(config.weights), NULL, "net: its weights; swap: the generator"},
     {"seed", 0, BASE_INT, AT(seed), "1", "net: of the initial values where there are no weights"},
     {"model", 'm', BASE_TEXT, AT(config.model), NULL, "swap: generator; default: the first found"},
+    {"unfused", 0, BASE_FLAG, AT(unfused), NULL,
+     "net: every op by itself, batch norms too: what planning brings"},
     {"save", 0, BASE_TEXT, AT(save), NULL,
      "step: safetensors file for networks, batch and losses of the first step"},
     CLI_DETECTOR,
@@ -118,7 +121,8 @@ static guise_status measure(guise_engine *g, const cli_call *c, const options *o
                            .n_set = c->n_set,
                            .seed = (unsigned long long)o->seed,
                            .size = o->size,
-                           .batch = o->batch};
+                           .batch = o->batch,
+                           .unfused = o->unfused};
     if (!strcmp(verb, "net")) return guise_bench_net(g, c->arg[1], &n, o->runs, b);
     if (!strcmp(verb, "step")) return guise_bench_step(g, c->arg[1], &n, o->runs, o->save, b);
     return guise_bench_swap(g, c->arg[1], c->arg[2], o->runs, b);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 typedef struct {
-    const char *in, *out, *weights, *grad, *json;
+    const char *in, *out, *weights, *grad, *only, *json;
     bool train;
     int seed, size, batch;
 } options;
@@ -18,6 +18,7 @@ static const base_field table[] = {
     {"train", 0, BASE_FLAG, AT(train), NULL, "batch statistics; also writes new buffers"},
     {"grad", 'g', BASE_TEXT, AT(grad), NULL,
      "output; writes the gradients of sum(output * cotangent), which is among the inputs"},
+    {"only", 0, BASE_TEXT, AT(only), NULL, "export: this output alone"},
     {"seed", 0, BASE_INT, AT(seed), "1", "of the initial values where there are no weights"},
     {"size", 's', BASE_INT, AT(size), "128", "info, export: height and width of pictures"},
     {"batch", 'b', BASE_INT, AT(batch), "1", "info, export: pictures at a time"},
@@ -121,7 +122,7 @@ static int run(const cli_call *c)
                            .set = c->set,
                            .n_set = c->n_set,
                            .train = o->train,
-                           .grad = o->grad,
+                           .grad = write ? o->only : o->grad,
                            .seed = (unsigned long long)o->seed,
                            .size = o->size,
                            .batch = o->batch};

@@ -187,7 +187,7 @@ guise_status guise_bench_net(guise_engine *g, const char *net, const guise_net_o
     *b = (guise_bench){0};
     net_run r;
     double *seconds = NULL, mark = base_seconds();
-    const tg_plan_options timed = {.time = true};
+    const tg_plan_options timed = {.time = true, .unfused = o && o->unfused};
     guise_status s = net_run_open(&r, g, net, o);
     if (!s) s = bench_runs(&runs, &seconds, 1, &g->error);
     if (!s) s = net_run_build(&r);

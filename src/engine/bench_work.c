@@ -101,9 +101,14 @@ static guise_status note_start(work *w, base_tensors *t, base_error *e)
 static guise_status note_end(work *w, base_tensors *t, const double value[TRAIN_LOSSES],
                              base_error *e)
 {
-    const float rates[2] = {(float)w->lr, (float)w->lr_d};
+    const float rates[2] = {(float)w->lr, (float)w->lr_d}, penalty = (float)w->o.lambda_gp;
+    const float adam[4] = {(float)w->o.beta1, (float)w->o.beta2, (float)w->o.eps, (float)w->o.ema};
+    const float layers[2] = {(float)w->o.fm_first, (float)w->o.fm_last};
+    float weight = penalty * (float)w->o.gp_every;
     bool ok = add(t, "batch.mix", 1, (int64_t[]){w->o.batch}, w->pair.mix) &&
               add(t, "rates", 1, (int64_t[]){2}, rates) &&
+              add(t, "adam", 1, (int64_t[]){4}, adam) &&
+              add(t, "layers", 1, (int64_t[]){2}, layers) && add(t, "penalty", 0, NULL, &weight) &&
               add(t, "lambdas", 1, (int64_t[]){3}, w->pair.weight);
     for (int i = 0; ok && i < TRAIN_LOSSES; i++) {
         float v = (float)value[i];

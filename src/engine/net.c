@@ -322,12 +322,19 @@ static guise_status write_onnx(net_run *r, const char *path)
     size_t n_in = r->in.n, n = n_in + r->out.n;
     tg_node **node = base_alloc(n, sizeof *node);
     const char **name = base_alloc(n, sizeof *name);
+    const char *only = r->o->grad;
     guise_status s = node && name ? GUISE_OK : base_no_memory(&r->g->error);
+    size_t n_out = 0;
     for (size_t i = 0; !s && i < n; i++) {
         const net_port *p = i < n_in ? &r->in.at[i] : &r->out.at[i - n_in];
-        node[i] = p->node;
-        name[i] = p->name;
+        if (i >= n_in && only && strcmp(p->name, only) != 0) continue;
+        size_t at = i < n_in ? i : n_in + n_out++;
+        node[at] = p->node;
+        name[at] = p->name;
     }
+    if (!s && !n_out)
+        s = base_fail(&r->g->error, GUISE_BAD_ARGUMENT, "%s has no output '%s'", r->name,
+                      only ? only : "");
     if (!s)
         s = weights_onnx_write(r->graph,
                                &(weights_onnx_names){.in = node,
@@ -335,7 +342,7 @@ static guise_status write_onnx(net_run *r, const char *path)
                                                      .in_name = name,
                                                      .out_name = name + n_in,
                                                      .n_in = n_in,
-                                                     .n_out = r->out.n,
+                                                     .n_out = n_out,
                                                      .value = value_of,
                                                      .user = r->params},
                                path, &r->g->error);

@@ -117,3 +117,11 @@ no none.onnx
 $ guise net export simswap
 exit 2
 err say where to write
+
+$ guise net export arcface-se --set layers=18 --only unit --out unit.onnx && guise net info unit.onnx | grep -c '  out '
+out ^1$
+
+$ guise net export arcface-se --set layers=18 --only nosuch --out none.onnx
+exit 2
+err arcface-se has no output 'nosuch'
+no none.onnx
