@@ -292,6 +292,25 @@ TEST(networks)
     check_network("parsing", (const char *[]){NULL}, (tg_shape[]){TG_SHAPE(1, 3, 64, 64)}, img);
 }
 
+TEST(larger_batches) // of a network that was written for one picture
+{
+    base_error e = {{0}};
+    weights_onnx *m = NULL;
+    net n = network("arcface-se", (const char *[]){"layers=18", NULL},
+                    (tg_shape[]){TG_SHAPE(1, 3, 112, 112)}, img);
+    const char *path = test_scratch("batch.onnx");
+    guise_status s = write_net(&n, path, &e);
+    if (!s) s = weights_onnx_open(&m, path, &e);
+    CHECK(!s);
+    tg_node *out[MOST] = {NULL};
+    tg_node *in = tg_input(n.g, TG_SHAPE(2, 3, 112, 112), "two");
+    if (!s) weights_onnx_build(m, n.g, &in, out);
+    if (tg_error(n.g)) printf("    %s\n", tg_error(n.g));
+    CHECK(!s && tg_same(tg_shape_of(out[0]), TG_SHAPE(2, 512)));
+    weights_onnx_close(&m);
+    drop(&n);
+}
+
 TEST(refuses)
 {
     base_error e = {{0}};
@@ -341,6 +360,6 @@ int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(elementwise), CASE(binary_and_sums), CASE(moving), CASE(resizing),
                CASE(products), CASE(convolutions_and_pools),
-               CASE(outputs_that_are_inputs_or_the_same), CASE(networks), CASE(refuses),
-               CASE(without_memory));
+               CASE(outputs_that_are_inputs_or_the_same), CASE(networks), CASE(larger_batches),
+               CASE(refuses), CASE(without_memory));
 }

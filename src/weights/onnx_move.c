@@ -103,7 +103,8 @@ static tg_node *reshape(onnx_call *c)
     tg_shape to = listed(&l, &fits);
     if (!fits) return onnx_fail(c, "a shape of %d dimensions; at most %d", l.n, (int)TG_MAX_RANK);
     // A model exported for batch 1 names the 1; a larger batch keeps its place.
-    if (c->batched && to.rank && s.rank && to.dim[0] == 1 && s.dim[0] > 1) to.dim[0] = s.dim[0];
+    bool smaller = to.rank && s.rank && to.dim[0] == 1 && s.dim[0] > 1;
+    if (c->batched && smaller && tg_count(to) != tg_count(s)) to.dim[0] = s.dim[0];
     if (!resolve(c, s, &to)) return NULL;
     if (tg_count(to) != tg_count(s))
         return onnx_fail(c, "%s cannot become %s", tg_shape_text(s, a), tg_shape_text(to, b));
