@@ -109,11 +109,6 @@ out ^good$
 $ guise net export simswap --set width=2 --set depth=1 --set blocks=1 --set latent=4 --size 16 --batch 2 --out two.onnx && guise net info two.onnx
 out in  img \[2,3,16,16\]
 
-$ guise net export stylegan2 --set size=16 --out none.onnx
-exit 2
-err ONNX has no operator for fir
-no none.onnx
-
 $ guise net export simswap
 exit 2
 err say where to write
