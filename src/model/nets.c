@@ -16,6 +16,8 @@ const model_net *const model_nets[] = {
     &model_net_stylegan2,
     &model_net_stylegan2_d,
     &model_net_styleswap,
+    &model_net_smooth_embedder,
+    &model_net_ncsnpp,
     NULL,
 };
 

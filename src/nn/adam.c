@@ -35,6 +35,11 @@ static void range(constants c, int64_t n, const float *grad, float *w, float *m,
 
 static bool trained(const nn_entry *e) { return e->kind == NN_WEIGHT && !e->frozen; }
 
+static void bound(const nn_entry *e, float *w)
+{
+    for (size_t i = e->offset; i < e->offset + e->count; i++) w[i] = fminf(fmaxf(w[i], 0), 1);
+}
+
 void nn_adam_step(const nn_params *p, nn_adam a, int64_t step, const float *grad, float *w,
                   float *m, float *v)
 {
@@ -58,6 +63,9 @@ void nn_adam_step(const nn_params *p, nn_adam a, int64_t step, const float *grad
         else
             i++;
     }
+    for (size_t i = 0; i < entries; i++)
+        if (nn_params_entry(p, i)->share && trained(nn_params_entry(p, i)))
+            bound(nn_params_entry(p, i), w);
 }
 
 static void blend(float keep, float add, int64_t n, float *restrict average,

@@ -86,6 +86,14 @@ tg_node *nn_weight(nn m, const char *name, tg_shape s, nn_init init)
     return slot ? slot->leaf : NULL;
 }
 
+tg_node *nn_share(nn m, const char *name, tg_shape s, double at_first)
+{
+    nn_init init = {NN_INIT_VALUE, at_first};
+    nn_entry e = {.shape = s, .kind = NN_WEIGHT, .init = init, .frozen = m.frozen, .share = true};
+    nn_slot *slot = slot_of(m, name, e);
+    return slot ? slot->leaf : NULL;
+}
+
 tg_node *nn_buffer(nn m, const char *name, tg_shape s, nn_init init)
 {
     nn_slot *slot = slot_of(m, name, (nn_entry){.shape = s, .kind = NN_BUFFER, .init = init});

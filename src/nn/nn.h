@@ -38,6 +38,7 @@ typedef struct {
     nn_kind kind;
     nn_init init;
     bool frozen;   // a weight that no step of ours changes: nn_grad and nn_adam_step pass over it
+    bool share;    // nn_adam_step keeps it in 0..1
     size_t offset; // into the flat array, in floats; entries lie in order of creation
     size_t count;
 } nn_entry;
@@ -95,6 +96,8 @@ nn nn_at(nn m, const char *format, ...) __attribute__((format(printf, 2, 3))); /
 
 // The leaf for m.<name>, made on first use and the same node afterwards in this graph.
 tg_node *nn_weight(nn m, const char *name, tg_shape s, nn_init init);
+// The same for a share of something: every step keeps it in 0..1.
+tg_node *nn_share(nn m, const char *name, tg_shape s, double at_first);
 // The same for a buffer, unless nn_set_buffer has changed it in this graph: then its newest
 // value. So a network that is built twice in one graph sees its buffers as two passes would.
 tg_node *nn_buffer(nn m, const char *name, tg_shape s, nn_init init);
