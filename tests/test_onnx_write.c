@@ -229,6 +229,30 @@ TEST(convolutions_and_pools)
     check_same(&n, "convolutions and pools", 1e-5);
 }
 
+TEST(filters)
+{
+    net n = begin();
+    tg_node *x = add_input(&n, TG_SHAPE(2, 3, 6, 5));
+    tg_fir_kernel k = {{2, 2}, {1, 1}, {2, 2}, {1, 1}, {2, 3}, {1, 2, 3, 4, 5, 7}};
+    tg_fir_kernel up = k, down = k, blur = k, crop = k;
+    up.before[0] = up.before[1] = 1;
+    up.after[0] = 0;
+    add_output(&n, tg_fir(x, &up));
+    down.up[0] = down.up[1] = 1;
+    down.down[0] = down.down[1] = 2;
+    add_output(&n, tg_fir(x, &down));
+    blur.up[0] = blur.up[1] = 1;
+    add_output(&n, tg_fir(x, &blur));
+    check_same(&n, "filters", 1e-5);
+    net m = begin();
+    base_error e = {{0}};
+    crop.down[0] = 2;
+    add_output(&m, tg_fir(add_input(&m, TG_SHAPE(2, 3, 6, 5)), &crop));
+    CHECK(write_net(&m, test_scratch("fir.onnx"), &e) == GUISE_BAD_ARGUMENT);
+    CHECK(strstr(e.text, "fir") != NULL);
+    drop(&m);
+}
+
 TEST(outputs_that_are_inputs_or_the_same)
 {
     net n = begin();
@@ -359,7 +383,7 @@ TEST(without_memory)
 int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(elementwise), CASE(binary_and_sums), CASE(moving), CASE(resizing),
-               CASE(products), CASE(convolutions_and_pools),
+               CASE(products), CASE(convolutions_and_pools), CASE(filters),
                CASE(outputs_that_are_inputs_or_the_same), CASE(networks), CASE(larger_batches),
                CASE(refuses), CASE(without_memory));
 }

@@ -166,6 +166,16 @@ static void identity_of(style_case *c, const char *name, float *out)
     for (int i = 0; d && i < 32; i++) out[i] = (float)d[i];
 }
 
+// A first build makes the generator's entries, which the case then fills.
+static void fill_generator(style_case *c)
+{
+    model_styleswap_made made;
+    nn m = nn_root(c->p[0], c->g, false);
+    tg_node *style = model_styleswap_identity(m, tg_fill(c->g, TG_SHAPE(1, 32), 0), &toy);
+    model_styleswap(m, style_input(c, "source"), style, &toy, NULL, &made);
+    style_fill(c, 0, "09_styleswap_rel32", "");
+}
+
 typedef struct {
     const style_case *c;
     int steps;
@@ -193,12 +203,7 @@ TEST(inversion_as_a_whole)
         float id[32], random[5 * 32], w[8 * 32];
         float *source = values(&c, "source"), *target = values(&c, "target");
         float *best = values(&c, "W_best");
-        // a first build makes the generator's entries, which the case then fills
-        model_styleswap_made made;
-        nn m = nn_root(c.p[0], c.g, false);
-        tg_node *style = model_styleswap_identity(m, tg_fill(c.g, TG_SHAPE(1, 32), 0), &toy);
-        model_styleswap(m, style_input(&c, "source"), style, &toy, NULL, &made);
-        style_fill(&c, 0, "09_styleswap_rel32", "");
+        fill_generator(&c);
         identity_of(&c, "source", id);
         for (int i = 0; i < 5; i++)
             identity_of(&c, tg_text(c.g, "rand%d", i), random + (size_t)i * 32);
@@ -227,6 +232,63 @@ TEST(inversion_as_a_whole)
         base_free(source);
         base_free(target);
         base_free(best);
+    }
+    style_close(&c);
+}
+
+// Two sources: both choose, they take turns, and an end comes when nothing gets better.
+TEST(inversion_with_several_sources)
+{
+    style_case c;
+    if (style_open(&c, "12_inversion")) {
+        static float source[2 * 3 * 1024], id[2 * 32], random[32], w[8 * 32];
+        float *one = values(&c, "source"), *other = values(&c, "rand1");
+        float *target = values(&c, "target");
+        memcpy(source, one, sizeof source / 2);
+        memcpy(source + 3 * 1024, other, sizeof source / 2);
+        fill_generator(&c);
+        identity_of(&c, "source", id);
+        identity_of(&c, "rand1", id + 32);
+        identity_of(&c, "rand0", random);
+        train_inversion v = {
+            .nets = {.options = &toy, .generator = c.p[0], .identity = toy_identity, .user = &c},
+            .size = 32,
+            .sources = 2,
+            .source = source,
+            .source_id = id,
+            .target = target,
+            .random_id = random,
+            .randoms = 1,
+            .steps = 40};
+        train_inversion_result r, still;
+        base_error e = {{0}};
+        guise_status s = train_invert(&v, w, &r, &e);
+        if (s) printf("%s\n", e.text);
+        CHECK(!s && r.chosen < r.at_start - 0.02);
+        v.lr = 1e-30;
+        v.patience = 3;
+        CHECK(!train_invert(&v, w, &still, &e));
+        CHECK(still.steps == 4 && still.best == 0 && still.chosen == still.at_start);
+        CHECK_NEAR(still.at_start, r.at_start, 1e-6);
+        // the first vectors swap both sources in: the sum over both of 1 - cos
+        tg_node *ids = tg_const(c.g, TG_SHAPE(2, 32), id);
+        tg_node *w0 = train_inversion_start(nn_root(c.p[0], c.g, false), ids, 8, &toy);
+        model_styleswap_made made;
+        model_styleswap(nn_root(c.p[0], c.g, false), style_input(&c, "target"), w0, &toy, NULL,
+                        &made);
+        tg_node *a = toy_identity(&c, made.out);
+        tg_node *cosines = nn_cosine(tg_expand(a, TG_SHAPE(2, 32)), ids);
+        style_want_number(&c, "both", tg_affine(tg_sum(cosines), -1, 2), r.at_start, 1e-4);
+        style_check(&c, 0);
+        v.sources = 0;
+        w[0] = 42;
+        CHECK(train_invert(&v, w, &r, &e) == GUISE_BAD_ARGUMENT && w[0] == 42);
+        v.sources = 1;
+        v.size = 31;
+        CHECK(train_invert(&v, w, &r, &e) == GUISE_BAD_ARGUMENT && w[0] == 42);
+        base_free(one);
+        base_free(other);
+        base_free(target);
     }
     style_close(&c);
 }
@@ -294,6 +356,7 @@ TEST(mixing_keeps_the_first_layers)
 int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(losses), CASE(generator_loss), CASE(inversion_steps),
-               CASE(inversion_as_a_whole), CASE(optimiser_of_the_generator),
-               CASE(optimiser_of_the_discriminator), CASE(mixing_keeps_the_first_layers));
+               CASE(inversion_as_a_whole), CASE(inversion_with_several_sources),
+               CASE(optimiser_of_the_generator), CASE(optimiser_of_the_discriminator),
+               CASE(mixing_keeps_the_first_layers));
 }

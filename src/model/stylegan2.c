@@ -184,8 +184,9 @@ static void build(nn m, const void *options_of_net, model_ports *io)
 const model_net model_net_stylegan2 = {
     .name = "stylegan2",
     .summary = "StyleGAN2 generator (Karras et al. 2020)",
-    .inputs = "z [n,style]; or w [n,style], or wplus [n,2 levels,style]; "
-              "noise0 [n,1,4,4], noise1 [n,1,8,8], noise2 [n,1,8,8].. where given",
+    .inputs =
+        "z [n,style] normal; with from=w or from=wplus w [n,style] or wplus [n,2 levels,style] "
+        "in its place, with noise=given also noise0 [n,1,4,4], noise1, noise2 [n,1,8,8], ..",
     .outputs = "out [n,3,size,size] RGB, about -1..1",
     .options = options,
     .size = sizeof(model_stylegan2_options),

@@ -64,7 +64,7 @@ static void build(nn m, const void *options_of_net, model_ports *io)
 const model_net model_net_stylegan2_d = {
     .name = "stylegan2-d",
     .summary = "StyleGAN2 discriminator, residual (Karras et al. 2020)",
-    .inputs = "img [n,3,s,s] RGB -1..1, s a power of two, n a multiple of min(n, group)",
+    .inputs = "img [n,3,h,w] RGB -1..1, h = w a power of two, n a multiple of min(n, group)",
     .outputs = "logits [n,1]",
     .options = options,
     .size = sizeof(model_stylegan2_d_options),

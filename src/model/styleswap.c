@@ -229,9 +229,9 @@ static void build(nn m, const void *options_of_net, model_ports *io)
 const model_net model_net_styleswap = {
     .name = "styleswap",
     .summary = "StyleSwap generator (Xu et al. 2022): of the paper, and as released",
-    .inputs = "img [n,3,s,s] RGB -1..1, s a power of two; id [n,latent], or wplus "
-              "[n,2 levels,style]",
-    .outputs = "out [n,3,s,s] RGB; rgb, before it is laid over img; mask [n,1,s,s] in 0..1",
+    .inputs = "img [n,3,h,w] RGB -1..1, h = w a power of two; id [n,latent], with wplus=yes wplus "
+              "[n,2 levels,style] in its place",
+    .outputs = "out [n,3,h,w] RGB; rgb, before it is laid over img; mask [n,1,h,w] in 0..1",
     .options = options,
     .size = sizeof(model_styleswap_options),
     .build = build,

@@ -215,6 +215,43 @@ static void put_conv(writer *w, const tg_node *y, char *out)
     set_ints(w, k, "output_padding", more, 2);
 }
 
+// A filter with the same taps for each channel: a convolution where there is only a border before
+// it, a transposed one where zeros come between the elements. What is left over is not written.
+static void put_fir(writer *w, const tg_node *y, char *out)
+{
+    int64_t up[2], down[2], size[2], pads[4], c = y->shape.dim[1];
+    for (int i = 0; i < 2; i++) {
+        up[i] = (int64_t)tg_arg(y, "up", i);
+        down[i] = (int64_t)tg_arg(y, "down", i);
+        size[i] = (int64_t)tg_arg(y, "size", i);
+        pads[i] = (int64_t)tg_arg(y, "before", i);
+        pads[2 + i] = (int64_t)tg_arg(y, "after", i);
+    }
+    bool back = up[0] > 1 || up[1] > 1, fits = !back || (down[0] == 1 && down[1] == 1);
+    for (int i = 0; back && i < 2; i++) { // then the pads are what is cut off
+        pads[i] = size[i] - 1 - pads[i];
+        int64_t all = (y->in[0]->shape.dim[2 + i] - 1) * up[i] + size[i];
+        pads[2 + i] = all - pads[i] - y->shape.dim[2 + i];
+    }
+    for (int i = 0; i < 4; i++) fits &= pads[i] >= 0;
+    if (!fits && !w->status)
+        w->status =
+            base_fail(w->e, GUISE_BAD_ARGUMENT,
+                      "ONNX has no operator for fir with a negative border, or up and down");
+    int64_t taps = size[0] * size[1];
+    float *v = hold(w, (size_t)(c * taps), sizeof *v);
+    for (int64_t i = 0; v && i < c * taps; i++)
+        v[i] = (float)tg_arg(y, "tap", (int)(back ? i % taps : taps - 1 - i % taps));
+    if (!v) return;
+    char *weight = floats(w, fresh(w), TG_SHAPE(c, 1, size[0], size[1]), v);
+    Onnx__Node *k = operator(w, back ? "ConvTranspose" : "Conv", IN(name_of(w, y->in[0]), weight),
+                             out);
+    set_ints(w, k, "kernel_shape", size, 2);
+    set_ints(w, k, "strides", back ? up : down, 2);
+    set_int(w, k, "group", c);
+    set_ints(w, k, "pads", pads, 4);
+}
+
 static void put_pad(writer *w, const tg_node *y, char *out)
 {
     int64_t pads[2 * TG_MAX_RANK] = {0};
@@ -367,6 +404,7 @@ static const rule rules[] = {
     {&tg_op_matmul, NULL, put_matmul},
     {&tg_op_conv2d, NULL, put_conv},
     {&tg_op_conv2d_dx, NULL, put_conv},
+    {&tg_op_fir, NULL, put_fir},
     {&tg_op_transpose, NULL, put_transpose},
     {&tg_op_slice, NULL, put_slice},
     {&tg_op_flip, NULL, put_slice},
