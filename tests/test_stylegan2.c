@@ -202,6 +202,16 @@ TEST(one_style_is_the_same_style_for_all_layers)
     }
 }
 
+TEST(attributes_begin_as_strong_as_told)
+{
+    toy t;
+    toy_run(&t, (model_styleswap_options){.variant = "r", .strength = 0.75}, false);
+    const nn_entry *e = nn_params_find(t.p, "generator.convs.3.noise.weight");
+    CHECK(e != NULL);
+    if (e) CHECK_NEAR((double)nn_params_data(t.p)[e->offset], 0.75, 0);
+    toy_close(&t);
+}
+
 TEST(without_a_mask_the_picture_is_raw)
 {
     toy t;
@@ -244,9 +254,9 @@ TEST(stored_noise)
 
 int main(int argc, char **argv)
 {
-    return RUN(argc, argv, CASE(parameters), CASE(what_is_refused),
-               CASE(a_batch_is_a_multiple_of_the_set), CASE(resampling),
-               CASE(attributes_are_filled_with_their_mean),
-               CASE(one_style_is_the_same_style_for_all_layers),
-               CASE(without_a_mask_the_picture_is_raw), CASE(stored_noise));
+    return RUN(
+        argc, argv, CASE(parameters), CASE(what_is_refused), CASE(a_batch_is_a_multiple_of_the_set),
+        CASE(resampling), CASE(attributes_are_filled_with_their_mean),
+        CASE(one_style_is_the_same_style_for_all_layers), CASE(attributes_begin_as_strong_as_told),
+        CASE(without_a_mask_the_picture_is_raw), CASE(stored_noise));
 }

@@ -61,6 +61,7 @@ typedef struct {
     int latent, style;         // length of the identity and of w; 0: 512
     int mapping;               // layers after the first; 0: 8
     double lr_mapping;         // 0: 0.01
+    double strength;           // r: of the attributes, at first
     bool no_mask;              // r: no mask, the result is the raw picture (released for 512)
     // r: where the style index of a level's first convolution is above this, the attributes under
     // the mask become their mean; 0: 9 (sides from 256), -1: everywhere

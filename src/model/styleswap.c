@@ -147,9 +147,10 @@ static tg_node *fill(tg_node *e, tg_node *mask)
     return tg_add(e, tg_mul(tg_sub(mean, e), b));
 }
 
-static tg_node *conv_r(nn m, tg_node *x, tg_node *w, tg_node *e, bool up)
+static tg_node *conv_r(nn m, const plan *p, tg_node *x, tg_node *w, tg_node *e, bool up)
 {
-    return nn_styled_conv(m, x, w, .out = (int)nn_channels(e), .up = up, .join = true, .inject = e);
+    return nn_styled_conv(m, x, w, .out = (int)nn_channels(e), .up = up, .join = true, .inject = e,
+                          .strength = p->o->strength);
 }
 
 static void synthesise_r(nn m, const plan *p, tg_node *const e[], tg_node *latents,
@@ -161,12 +162,12 @@ static void synthesise_r(nn m, const plan *p, tg_node *const e[], tg_node *laten
     x = tg_expand(x, TG_SHAPE(tg_dim(latents, 0), c, 4, 4));
     for (int k = 0; k < p->levels; k++) {
         tg_node *a = e[k];
-        if (!k) x = conv_r(nn_at(m, "conv1"), x, nn_latent(latents, 0), a, false);
+        if (!k) x = conv_r(nn_at(m, "conv1"), p, x, nn_latent(latents, 0), a, false);
         if (k) {
             int i = 2 * k - 1; // index of the style, and of the convolution after the first
             if (mask && i > p->fill_above) a = show(p, "filled", 4 << k, fill(a, mask));
-            x = conv_r(nn_at(m, "convs.%d", i - 1), x, nn_latent(latents, i), a, true);
-            x = conv_r(nn_at(m, "convs.%d", i), x, nn_latent(latents, i + 1), a, false);
+            x = conv_r(nn_at(m, "convs.%d", i - 1), p, x, nn_latent(latents, i), a, true);
+            x = conv_r(nn_at(m, "convs.%d", i), p, x, nn_latent(latents, i + 1), a, false);
         }
         tg_node *w = nn_latent(latents, 2 * k + 1);
         nn to_rgb = k ? nn_at(m, "to_rgbs.%d", k - 1) : nn_at(m, "to_rgb1");
@@ -207,6 +208,8 @@ static const base_field options[] = {
     {"style", 0, BASE_INT, AT(style), "512", "length of w"},
     {"mapping", 0, BASE_INT, AT(mapping), "8", "layers from identity to w, after the first"},
     {"lr_mapping", 0, BASE_REAL, AT(lr_mapping), "0.01", "their learning rate"},
+    {"strength", 0, BASE_REAL, AT(strength), "0",
+     "r: of the attributes at first; 1 where nothing was trained before"},
     {"no_mask", 0, BASE_FLAG, AT(no_mask), NULL, "without the mask branch (variant r)"},
     {"fill_above", 0, BASE_INT, AT(fill_above), "9",
      "r: fill the attributes under the mask above this style index; -1: at all sides"},

@@ -161,8 +161,8 @@ tg_node *nn_styled_conv_with(nn m, tg_node *x, tg_node *w, nn_styled_options o)
     nn act = nn_at(m, "activate");
     tg_node *y = nn_modulated_conv(nn_at(m, "conv"), x, w, .out = o.out, .k = 3, .up = o.up);
     if (!o.inject) return nn_bias_act(act, y);
-    tg_node *strength =
-        nn_weight(nn_at(m, "noise"), "weight", TG_SHAPE(1), (nn_init){.kind = NN_INIT_ZERO});
+    nn_init first = {NN_INIT_VALUE, o.strength};
+    tg_node *strength = nn_weight(nn_at(m, "noise"), "weight", TG_SHAPE(1), first);
     tg_node *injected = tg_mul(o.inject, tg_reshape(strength, TG_SHAPE(1, 1, 1, 1)));
     if (!o.join) return nn_bias_act(act, tg_add(y, injected));
     int64_t c = o.out + nn_channels(injected);

@@ -49,12 +49,13 @@ typedef struct {
 tg_node *nn_modulated_conv_with(nn m, tg_node *x, tg_node *w, nn_modulated_options o);
 
 // Modulated 3x3 convolution at m.conv, bias at m.activate, activation. With `inject` also
-// m.noise.weight [1], zero at first, times inject: of one channel, it is added to all; of `out`
-// channels, with `join`, it is put behind them (the bias is [2 out] then). inject NULL: neither.
+// m.noise.weight [1] times inject: of one channel, it is added to all; of `out` channels, with
+// `join`, it is put behind them (the bias is [2 out] then). inject NULL: neither.
 typedef struct {
     int out; // required
     bool up, join;
     tg_node *inject; // [n or 1,1 or out,h,w] at the size of the output
+    double strength; // of it at first
 } nn_styled_options;
 #define nn_styled_conv(m, x, w, ...)                                                               \
     nn_styled_conv_with((m), (x), (w), (nn_styled_options){__VA_ARGS__})
