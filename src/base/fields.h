@@ -11,10 +11,10 @@ typedef struct {
     const char *name;
     char letter; // short option of a command, or 0
     base_field_type type;
-    size_t offset; // TEXT: const char *; INT: int; REAL: double; FLAG: bool
+    size_t offset;    // TEXT: const char *; INT: int; REAL: double; FLAG: bool
     const char *init; // default, as text; NULL: NULL, 0 or false
     const char *help; // one line, lower case, no full stop, with unit and range
-} base_field; // tables end with {0}
+} base_field;         // tables end with {0}
 
 // Fill o with the defaults of the table.
 void base_fields_init(const base_field *f, void *o);
