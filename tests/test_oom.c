@@ -3,10 +3,13 @@
 #include "face/face.h"
 #include "graph/ops.h"
 #include "media/media.h"
+#include "model/smoothswap.h"
 #include "nn/style.h"
 #include "test.h"
 #include "train/inversion.h"
+#include "train/losses_smoothswap.h"
 #include "train/losses_styleswap.h"
+#include "train/smoothness.h"
 #include "weights/weights.h"
 
 // Is the failure that base_fail_allocation(n) ordered still to come?
@@ -256,8 +259,45 @@ static guise_status inversion_run(const char *path, base_error *e)
     return with_stores(invert, e);
 }
 
+// A step of Smooth-Swap's generator with its map, of its embedder by the contrastive loss, and what
+// goes with them.
+static guise_status build_smooth(nn_params *g, nn_params *d, tg_graph *graph, base_error *e)
+{
+    static const model_ncsnpp_options o = {
+        .width = 4, .multipliers = "1,1", .blocks = 1, .latent = 4, .way = "map-target"};
+    static const model_ncsnpp_options p = {
+        .width = 4, .multipliers = "1", .blocks = 1, .latent = 4, .way = "adalin"};
+    static const float img[2 * 3 * 64] = {1, -1}, id[8] = {1, 0, 0, 0, 0, 1};
+    static const int label[] = {1, 1}, photos[] = {3, 2};
+    int person[4], photo[4];
+    tg_node *x = tg_const(graph, TG_SHAPE(2, 3, 8, 8), img), *grad[400] = {NULL};
+    tg_node *z = tg_const(graph, TG_SHAPE(2, 4), id);
+    nn m = nn_root(g, graph, true), embedder = nn_root(d, graph, true);
+    tg_node *y = model_ncsnpp(nn_at(m, "a"), x, z, &o, NULL);
+    y = model_ncsnpp(nn_at(m, "b"), y, z, &p, NULL);
+    tg_node *unit = model_bottleneck(embedder, model_imagenet(y), 2, 2);
+    unit = model_smooth_head(nn_at(embedder, "head"), tg_reshape(unit, TG_SHAPE(2, 128)), 3, 4);
+    tg_node *loss = train_contrastive_loss(unit, train_same_label(graph, label, 2),
+                                           &(train_contrastive_options){0});
+    train_smoothswap_losses l;
+    train_smoothswap_loss(y, x, unit, z, NULL, &train_smoothswap_recommended, &l);
+    nn_grad(g, tg_add(l.total, tg_mean(loss)), grad);
+    guise_status s = tg_check(graph, GUISE_BAD_ARGUMENT, e);
+    base_rng r = {1};
+    train_smoothness out;
+    if (!s) s = train_draw_people(&r, photos, 2, 2, 2, person, photo, e);
+    return s ? s : train_smoothness_measure(id, id + 4, 1, img, 3, 4, &out, e);
+}
+
+static guise_status smooth_run(const char *path, base_error *e)
+{
+    (void)path;
+    return with_stores(build_smooth, e);
+}
+
 // A graph that finds equal nodes no more, since its table could not grow, is a good graph.
 TEST(styles) { torture_but("second derivatives of styles", styles_run, NULL, 8); }
+TEST(smooth) { torture_but("Smooth-Swap", smooth_run, NULL, 8); }
 TEST(inversion) { torture_but("an inversion", inversion_run, NULL, 8); }
 
 // ---- Files
@@ -361,7 +401,7 @@ TEST(photos)
 
 int main(int argc, char **argv)
 {
-    return RUN(argc, argv, CASE(graphs), CASE(references), CASE(stores), CASE(styles),
+    return RUN(argc, argv, CASE(graphs), CASE(references), CASE(stores), CASE(styles), CASE(smooth),
                CASE(inversion), CASE(safetensors), CASE(photos), CASE(onnx), CASE(pth),
                CASE(legacy), CASE(initialisers));
 }

@@ -71,8 +71,8 @@ tg_node *model_imagenet(tg_node *img)
     static const float k[] = {0.5f / 0.229f, 0.5f / 0.224f, 0.5f / 0.225f};
     static const float c[] = {(0.5f - 0.485f) / 0.229f, (0.5f - 0.456f) / 0.224f,
                               (0.5f - 0.406f) / 0.225f};
-    tg_graph *g = tg_graph_of(img);
     if (!img) return NULL;
+    tg_graph *g = tg_graph_of(img);
     tg_shape s = TG_SHAPE(1, 3, 1, 1);
     return tg_add(tg_mul(img, tg_const(g, s, k)), tg_const(g, s, c));
 }
