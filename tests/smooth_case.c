@@ -179,6 +179,11 @@ void smooth_want_probe(smooth_case *c, const char *name, tg_node *x, double tol)
     smooth_want(c, name, tg_concat(at, PROBES, 0), tol);
 }
 
+void smooth_by_length(smooth_case *c)
+{
+    if (c->n) c->want[c->n - 1].length = true;
+}
+
 int smooth_want_grads(smooth_case *c, int i, const char *prefix, tg_node *y, tg_node *cot,
                       double tol)
 {
@@ -217,14 +222,19 @@ static void report(const smooth_case *c, const char *how, const char *name, doub
 
 // Relative to the largest value. What is zero by symmetry, as the gradients of a bias before a
 // softmax or a batch norm, comes out as rounding errors: those are relative to 1.
-static double distance(const float *want, const float *v, const double *d, int64_t n)
+static double distance(const smooth_case *c, int i, const float *v, const double *d)
 {
-    double worst = 0, largest = 0;
-    for (int64_t i = 0; i < n; i++) {
-        double off = fabs((v ? (double)v[i] : d[i]) - (double)want[i]);
+    const float *want = c->want[i].want;
+    double worst = 0, largest = 0, squares = 0, of = 0;
+    int64_t n = tg_count(tg_shape_of(c->want[i].x));
+    for (int64_t k = 0; k < n; k++) {
+        double off = fabs((v ? (double)v[k] : d[k]) - (double)want[k]);
         if (!(off <= worst)) worst = isnan(off) ? INFINITY : off;
-        largest = fmax(largest, fabs((double)want[i]));
+        largest = fmax(largest, fabs((double)want[k]));
+        squares += off * off;
+        of += (double)want[k] * (double)want[k];
     }
+    if (c->want[i].length) return sqrt(squares / of);
     return worst / (largest < 1e-6 ? 1 : largest);
 }
 
@@ -243,8 +253,7 @@ static void check_plan(smooth_case *c)
     if (s) printf("%s: %s\n", c->name, e.text);
     CHECK(!s);
     for (int i = 0; !s && i < c->n; i++) {
-        int64_t n = tg_count(tg_shape_of(out[i]));
-        double off = distance(c->want[i].want, tg_plan_value(plan, out[i]), NULL, n);
+        double off = distance(c, i, tg_plan_value(plan, out[i]), NULL);
         report(c, "plan", c->want[i].name, off, c->want[i].tol);
     }
     tg_plan_close(&plan);
@@ -261,11 +270,9 @@ static void check_reference(smooth_case *c, double exact)
             for (size_t j = 0; d && j < e->count; j++) d[j] = (double)v[j];
         }
     for (int i = 0; i < c->n; i++) {
-        int64_t n = tg_count(tg_shape_of(c->want[i].x));
         const double *d = tg_eval(c->want[i].x);
         CHECK(d != NULL);
-        if (d)
-            report(c, "reference", c->want[i].name, distance(c->want[i].want, NULL, d, n), exact);
+        if (d) report(c, "reference", c->want[i].name, distance(c, i, NULL, d), exact);
     }
 }
 
