@@ -125,6 +125,14 @@ static void add_time(void *user, const tg_step_time *t)
     *at = want;
 }
 
+guise_status bench_ops(guise_bench *b, size_t *cap, const tg_plan *plan, base_error *e)
+{
+    rows found = {b, *cap, false};
+    tg_plan_times(plan, add_time, &found);
+    *cap = found.cap;
+    return found.full ? base_no_memory(e) : GUISE_OK;
+}
+
 static int slowest_first(const void *a, const void *b)
 {
     return -ascending(&((const guise_bench_row *)a)->seconds,
@@ -172,9 +180,9 @@ static guise_status time_plan(net_run *r, guise_bench *b, double *seconds, int n
     }
     if (s) return s;
     bench_summary(b, seconds, n);
-    rows found = {b, 0, false};
-    tg_plan_times(r->plan, add_time, &found);
-    if (found.full) return base_no_memory(e);
+    size_t cap = 0;
+    s = bench_ops(b, &cap, r->plan, e);
+    if (s) return s;
     qsort(b->row, b->n, sizeof *b->row, slowest_first);
     b->macs = tg_plan_macs(r->plan);
     b->plan_bytes = tg_plan_bytes(r->plan);

@@ -161,6 +161,8 @@ static guise_status time_steps(work *w, guise_bench *b, double *seconds, int run
     adam_d.lr = w->lr_d;
     guise_status s = GUISE_OK;
     size_t cap = 0;
+    tg_plan_keep_times(g->plan);
+    if (d) tg_plan_keep_times(d->plan);
     for (int i = 0; !s && i < runs; i++) {
         double *of_g = &seconds[runs + i], *of_d = &seconds[2 * runs + i];
         s = time_step(g, &p->g, adam, w->o.ema, of_g, e);
@@ -172,11 +174,13 @@ static guise_status time_steps(work *w, guise_bench *b, double *seconds, int run
     s = add_part(b, &cap, "generator step", seconds + runs, tg_plan_macs(g->plan), e);
     b->plan_bytes = tg_plan_bytes(g->plan);
     b->macs = tg_plan_macs(g->plan);
+    if (!s) s = bench_ops(b, &cap, g->plan, e);
     if (s || !d) return s;
     b->plan_bytes += tg_plan_bytes(d->plan);
     b->macs += tg_plan_macs(d->plan);
-    return add_part(b, &cap, "discriminator step", seconds + 2 * (size_t)runs,
-                    tg_plan_macs(d->plan), e);
+    s = add_part(b, &cap, "discriminator step", seconds + 2 * (size_t)runs, tg_plan_macs(d->plan),
+                 e);
+    return s ? s : bench_ops(b, &cap, d->plan, e);
 }
 
 guise_status guise_bench_step(guise_engine *g, const char *recipe, const guise_net_options *o,

@@ -180,6 +180,12 @@ void tg_plan_forget_times(tg_plan *p)
     for (size_t i = 0; i < p->n_steps; i++) p->step[i].seconds = 0;
 }
 
+void tg_plan_keep_times(tg_plan *p)
+{
+    p->options.time = true;
+    tg_plan_forget_times(p);
+}
+
 double tg_plan_macs(const tg_plan *p)
 {
     double n = 0;

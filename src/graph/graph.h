@@ -105,6 +105,7 @@ typedef struct {
 } tg_step_time;
 void tg_plan_times(const tg_plan *p, void (*f)(void *user, const tg_step_time *t), void *user);
 void tg_plan_forget_times(tg_plan *p);
+void tg_plan_keep_times(tg_plan *p); // from here on, as .time does
 
 // What a plan would spend: multiply-accumulates of convolutions and products.
 double tg_plan_macs(const tg_plan *p);
