@@ -6,7 +6,7 @@
 #include "nn/nn.h"
 #include "test.h"
 #include "train/losses.h"
-#include "train/step.h"
+#include "train/system.h"
 #include "weights/weights.h"
 #include <signal.h>
 #include <sys/stat.h>
@@ -135,16 +135,27 @@ TEST(recipes_differ_as_they_say)
     base_error e = {0};
     train_options o, of;
     CHECK(!train_options_fill(&o, train_recipe_find("simswap"), NULL, 0, &e));
-    CHECK(o.lambda_id == 10 && o.lambda_rec == 10 && o.lambda_fm == 10 && o.lambda_gp == 1e-5);
-    CHECK(o.size == 224 && o.scales == 2 && o.beta1 == 0 && o.fm_first > 1 && o.alternate);
+    CHECK(o.lambda_id == 10 && o.lambda_rec == 10 && train_option_number(&o, "lambda_fm") == 10);
+    CHECK(train_option_number(&o, "lambda_gp") == 1e-5 && train_option_number(&o, "scales") == 2);
+    CHECK(o.size == 224 && o.beta1 == 0 && train_option_number(&o, "fm_first") > 1 && o.alternate);
     CHECK(!train_options_fill(&of, train_recipe_find("simswap-ofm"), NULL, 0, &e));
-    CHECK(of.fm_first == 1 && of.fm_last == 0 && of.lambda_id == o.lambda_id);
-    for (const train_recipe *r = train_recipes; r->name; r++)
+    CHECK(train_option_number(&of, "fm_first") == 1 && train_option_number(&of, "fm_last") == 0);
+    CHECK(of.lambda_id == o.lambda_id && train_option_number(&of, "no such") == 0);
+    const train_recipe *r = NULL;
+    for (size_t i = 0; (r = train_recipe_at(i)); i++) {
         CHECK(!train_options_fill(&o, r, NULL, 0, &e));
+        CHECK(train_recipe_find(r->name) == r);
+    }
     CHECK(train_recipe_find("simswap-129") == NULL);
-    const char *bad[] = {"batch=0"};
-    CHECK(train_options_fill(&o, train_recipes, bad, 1, &e) == GUISE_BAD_ARGUMENT);
-    CHECK(strstr(e.text, "batch") != NULL);
+    const char *bad[] = {"batch=0", "scales=9", "lambda_gq=1"};
+    r = train_recipe_at(0);
+    CHECK(train_options_fill(&o, r, bad, 1, &e) == GUISE_BAD_ARGUMENT && strstr(e.text, "batch"));
+    e = (base_error){{0}};
+    CHECK(train_options_fill(&o, r, bad + 1, 1, &e) == GUISE_BAD_ARGUMENT);
+    CHECK(strstr(e.text, "scales") != NULL);
+    e = (base_error){{0}};
+    CHECK(train_options_fill(&o, r, bad + 2, 1, &e) == GUISE_BAD_ARGUMENT);
+    CHECK(strstr(e.text, "lambda_gq") != NULL);
 }
 
 TEST(schedule_warms_up_ramps_and_falls)
@@ -157,22 +168,18 @@ TEST(schedule_warms_up_ramps_and_falls)
                        .id_ramp = 40,
                        .id_start = 2,
                        .lambda_id = 10,
-                       .lambda_adv = 1,
-                       .lambda_fm = 6,
                        .adv_from = 50,
                        .adv_ramp = 10};
-    float w[3];
-    double lr, lr_d;
-    train_schedule(&o, 20, w, &lr, &lr_d);
-    CHECK(w[0] == 0 && w[1] == 0 && w[2] == 0 && lr == 1 && lr_d == 2);
-    train_schedule(&o, 40, w, &lr, &lr_d);
-    CHECK_NEAR(w[0], 6, 1e-6);
-    train_schedule(&o, 55, w, &lr, &lr_d);
-    CHECK_NEAR(w[1], 0.5, 1e-6);
-    CHECK_NEAR(w[2], 3, 1e-6);
-    train_schedule(&o, 100, w, &lr, &lr_d);
-    CHECK_NEAR(w[0], 10, 1e-6);
-    CHECK_NEAR(lr, 0.1, 1e-9);
+    train_rates r;
+    train_rates_at(&r, &o, 20);
+    CHECK(r.id == 0 && r.adv == 0 && r.lr == 1 && r.lr_d == 2);
+    train_rates_at(&r, &o, 40);
+    CHECK_NEAR(r.id, 6, 1e-6);
+    train_rates_at(&r, &o, 55);
+    CHECK_NEAR(r.adv, 0.5, 1e-6);
+    train_rates_at(&r, &o, 100);
+    CHECK_NEAR(r.id, 10, 1e-6);
+    CHECK_NEAR(r.lr, 0.1, 1e-9);
 }
 
 TEST(identity_layers_step_further)

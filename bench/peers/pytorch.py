@@ -135,7 +135,7 @@ def warp(x, m, side):
 
 
 class Step:
-    """A generator's step and a discriminator's, as train/step.c of Guise describes them."""
+    """A generator's step and a discriminator's, as train/simswap.c of Guise describes them."""
 
     def __init__(self, path, recogniser):
         t = read(path)

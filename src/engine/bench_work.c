@@ -1,6 +1,6 @@
 // bench_work.c -- how long a training step and a whole swap take, by their parts.
 #include "engine/bench.h"
-#include "train/step.h"
+#include "train/system.h"
 #include "weights/weights.h"
 #include <math.h>
 #include <stdlib.h>
@@ -24,10 +24,9 @@ static guise_status add_part(guise_bench *b, size_t *cap, const char *what, doub
 typedef struct {
     train_options o;
     train_identity identity;
-    train_pair pair;
+    train_work pair;
     int step; // of the schedule: all losses at full weight
     base_rng rng;
-    double lr, lr_d;
 } work;
 
 static guise_status read_recipe(work *w, const char *recipe, const guise_net_options *o,
@@ -42,19 +41,25 @@ static guise_status read_recipe(work *w, const char *recipe, const guise_net_opt
     if (!s && o->batch) w->o.batch = o->batch;
     if (!s && (w->o.size < 16 || w->o.size > 1024 || w->o.batch < 1 || w->o.batch > 256))
         s = base_fail(e, GUISE_BAD_ARGUMENT, "size lies in 16..1024 and batch in 1..256");
-    w->step = w->o.steps - w->o.steps % w->o.gp_every;
+    if (!s && r->system->fill)
+        s = base_fail(e, GUISE_BAD_ARGUMENT,
+                      "%s cannot be timed on random pictures: it draws its batches from photos",
+                      recipe);
+    int every = s ? 1 : (int)train_option_number(&w->o, "gp_every");
+    w->step = w->o.steps - (every > 1 ? w->o.steps % every : 0);
     if (w->step < 1) w->step = w->o.steps;
     return s;
 }
 
 static guise_status open_identity(work *w, const char *file, base_error *e)
 {
-    if (file) {
+    if (file && !w->o.system->no_identity) {
         guise_status s = train_identity_open(&w->identity, file, e);
         w->identity.pool = w->o.id_pool;
         return s;
     }
-    w->identity = (train_identity){.length = 512, .side = 112, .frame = FACE_ARCFACE};
+    w->identity = (train_identity){
+        .length = w->o.system->no_identity ? 1 : 512, .side = 112, .frame = FACE_ARCFACE};
     w->o.lambda_id = w->o.id_start = 0;
     return GUISE_OK;
 }
@@ -87,8 +92,9 @@ static guise_status note_start(work *w, base_tensors *t, base_error *e)
 {
     const train_batch *b = &w->pair.batch;
     int64_t n = b->n, side = b->side;
-    guise_status s = nn_save(w->pair.g.params, NULL, t, e);
-    if (!s && w->pair.d.params) s = nn_save(w->pair.d.params, NULL, t, e);
+    guise_status s = GUISE_OK;
+    for (int i = 0; !s && i < TRAIN_NETWORKS; i++)
+        if (w->pair.learner[i].params) s = nn_save(w->pair.learner[i].params, NULL, t, e);
     if (s) return s;
     bool ok = add(t, "batch.target", 4, (int64_t[]){n, 3, side, side}, b->target) &&
               add(t, "batch.source", 4, (int64_t[]){n, 3, side, side}, b->source) &&
@@ -98,22 +104,30 @@ static guise_status note_start(work *w, base_tensors *t, base_error *e)
     return ok ? GUISE_OK : base_no_memory(e);
 }
 
+// Weights and layers that other systems than SimSwap do not have are 0 there.
 static guise_status note_end(work *w, base_tensors *t, const double value[TRAIN_LOSSES],
                              base_error *e)
 {
-    const float rates[2] = {(float)w->lr, (float)w->lr_d}, penalty = (float)w->o.lambda_gp;
-    const float adam[4] = {(float)w->o.beta1, (float)w->o.beta2, (float)w->o.eps, (float)w->o.ema};
-    const float layers[2] = {(float)w->o.fm_first, (float)w->o.fm_last};
-    float weight = penalty * (float)w->o.gp_every;
-    bool ok = add(t, "batch.mix", 1, (int64_t[]){w->o.batch}, w->pair.mix) &&
+    const train_options *o = &w->o;
+    const train_rates *now = &w->pair.rates;
+    const double of[] = {now->id, o->lambda_adv * now->adv,
+                         train_option_number(o, "lambda_fm") * now->adv};
+    const float rates[2] = {(float)now->lr, (float)now->lr_d};
+    const float lambdas[3] = {(float)of[0], (float)of[1], (float)of[2]};
+    const float adam[4] = {(float)o->beta1, (float)o->beta2, (float)o->eps, (float)o->ema};
+    const float layers[2] = {(float)train_option_number(o, "fm_first"),
+                             (float)train_option_number(o, "fm_last")};
+    float weight =
+        (float)(train_option_number(o, "lambda_gp") * train_option_number(o, "gp_every"));
+    bool ok = add(t, "batch.mix", 1, (int64_t[]){o->batch}, w->pair.batch.mix) &&
               add(t, "rates", 1, (int64_t[]){2}, rates) &&
               add(t, "adam", 1, (int64_t[]){4}, adam) &&
               add(t, "layers", 1, (int64_t[]){2}, layers) && add(t, "penalty", 0, NULL, &weight) &&
-              add(t, "lambdas", 1, (int64_t[]){3}, w->pair.weight);
-    for (int i = 0; ok && i < TRAIN_LOSSES; i++) {
+              add(t, "lambdas", 1, (int64_t[]){3}, lambdas);
+    for (int i = 0; ok && o->system->loss[i]; i++) {
         float v = (float)value[i];
         char name[32];
-        snprintf(name, sizeof name, "loss.%s", train_loss_names[i]);
+        snprintf(name, sizeof name, "loss.%s", o->system->loss[i]);
         ok = add(t, name, 0, NULL, &v);
     }
     return ok ? GUISE_OK : base_no_memory(e);
@@ -126,61 +140,47 @@ static guise_status first_step(work *w, const char *save, guise_bench *b, base_e
     double value[TRAIN_LOSSES];
     guise_status s = save ? note_start(w, &t, e) : GUISE_OK;
     double start = base_seconds();
-    if (!s) s = train_pair_step(&w->pair, w->step, &w->rng, value, e);
+    if (!s) s = train_work_step(&w->pair, w->step, &w->rng, value, e);
     b->first = base_seconds() - start;
-    train_schedule(&w->o, w->step, w->pair.weight, &w->lr, &w->lr_d);
     if (!s && save) s = note_end(w, &t, value, e);
     if (!s && save) s = weights_safetensors_write(&t, save, e);
     base_tensors_free(&t);
     return s;
 }
 
-static train_step *planned(train_step *s, int n)
-{
-    for (int i = 0; i < n; i++)
-        if (s[i].plan) return &s[i];
-    return NULL;
-}
-
-static guise_status time_step(train_step *s, train_learner *l, nn_adam adam, double ema,
-                              double *seconds, base_error *e)
-{
-    double start = base_seconds();
-    guise_status st = train_step_run(s, l, e);
-    if (!st) train_learner_step(l, adam, ema);
-    *seconds = base_seconds() - start;
-    return st;
-}
-
-// seconds: runs of whole steps, then those of the generator, then of the discriminator
+// The phases of a step are those that the first one planned. seconds: runs of whole steps, then
+// those of each phase, one after the other.
 static guise_status time_steps(work *w, guise_bench *b, double *seconds, int runs, base_error *e)
 {
-    train_pair *p = &w->pair;
-    train_step *g = planned(p->g_step, TRAIN_STEPS), *d = planned(p->d_step, 2);
-    nn_adam adam = {w->lr, w->o.beta1, w->o.beta2, w->o.eps}, adam_d = adam;
-    adam_d.lr = w->lr_d;
     guise_status s = GUISE_OK;
+    train_phase *phase[TRAIN_PHASES];
+    double value[TRAIN_LOSSES];
     size_t cap = 0;
-    tg_plan_keep_times(g->plan);
-    if (d) tg_plan_keep_times(d->plan);
-    for (int i = 0; !s && i < runs; i++) {
-        double *of_g = &seconds[runs + i], *of_d = &seconds[2 * runs + i];
-        s = time_step(g, &p->g, adam, w->o.ema, of_g, e);
-        if (!s && d) s = time_step(d, &p->d, adam_d, 0, of_d, e);
-        seconds[i] = *of_g + *of_d;
-    }
+    int n = 0;
+    for (int i = 0; i < TRAIN_PHASES; i++)
+        if (w->pair.phase[i].run.plan) phase[n++] = &w->pair.phase[i];
+    for (int k = 0; k < n; k++) tg_plan_keep_times(phase[k]->run.plan);
+    for (int i = 0; !s && i < runs; i++)
+        for (int k = 0; !s && k < n; k++) {
+            double start = base_seconds();
+            s = train_phase_run(&w->pair, phase[k], value, e);
+            bool own = phase[k]->network == 0;
+            if (!s)
+                train_work_move(&w->pair, phase[k]->network,
+                                own ? w->pair.rates.lr : w->pair.rates.lr_d);
+            seconds[(k + 1) * runs + i] = base_seconds() - start;
+            seconds[i] += seconds[(k + 1) * runs + i];
+        }
     if (s) return s;
     bench_summary(b, seconds, runs);
-    s = add_part(b, &cap, "generator step", seconds + runs, tg_plan_macs(g->plan), e);
-    b->plan_bytes = tg_plan_bytes(g->plan);
-    b->macs = tg_plan_macs(g->plan);
-    if (!s) s = bench_ops(b, &cap, g->plan, e);
-    if (s || !d) return s;
-    b->plan_bytes += tg_plan_bytes(d->plan);
-    b->macs += tg_plan_macs(d->plan);
-    s = add_part(b, &cap, "discriminator step", seconds + 2 * (size_t)runs, tg_plan_macs(d->plan),
-                 e);
-    return s ? s : bench_ops(b, &cap, d->plan, e);
+    for (int k = 0; !s && k < n; k++) {
+        const tg_plan *plan = phase[k]->run.plan;
+        b->plan_bytes += tg_plan_bytes(plan);
+        b->macs += tg_plan_macs(plan);
+        s = add_part(b, &cap, phase[k]->name, seconds + (k + 1) * runs, tg_plan_macs(plan), e);
+        if (!s) s = bench_ops(b, &cap, plan, e);
+    }
+    return s;
 }
 
 guise_status guise_bench_step(guise_engine *g, const char *recipe, const guise_net_options *o,
@@ -193,16 +193,16 @@ guise_status guise_bench_step(guise_engine *g, const char *recipe, const guise_n
     if (!w) return base_no_memory(e);
     w->rng = (base_rng){1};
     double start = base_seconds();
-    guise_status s = bench_runs(&runs, &seconds, 3, e);
+    guise_status s = bench_runs(&runs, &seconds, TRAIN_PHASES + 1, e);
     if (!s) s = read_recipe(w, recipe, o ? o : &(guise_net_options){0}, e);
     if (!s) s = open_identity(w, g->config.recogniser, e);
-    if (!s) s = train_pair_open(&w->pair, &w->o, &w->identity, e);
+    if (!s) s = train_work_open(&w->pair, &w->o, &w->identity, e);
     if (!s) fill_batch(w);
     b->load = base_seconds() - start;
     if (!s) s = first_step(w, save, b, e);
     if (!s) s = time_steps(w, b, seconds, runs, e);
     if (!s) s = bench_machine(b, e);
-    train_pair_close(&w->pair);
+    train_work_close(&w->pair);
     train_identity_close(&w->identity);
     base_free(w);
     base_free(seconds);

@@ -5,10 +5,9 @@
 
 bool guise_recipe_at(size_t i, guise_option *r)
 {
-    const train_recipe *t = train_recipes;
-    for (; t->name && i > 0; i--) t++;
-    *r = (guise_option){t->name, NULL, t->summary};
-    return t->name != NULL;
+    const train_recipe *t = train_recipe_at(i);
+    if (t) *r = (guise_option){t->name, NULL, t->summary};
+    return t != NULL;
 }
 
 // What a recipe sets in place of a field's own default.
@@ -24,14 +23,12 @@ static const char *recipe_value(const train_recipe *r, const char *name)
 bool guise_recipe_option(const char *recipe, size_t i, guise_option *o)
 {
     const train_recipe *r = train_recipe_find(recipe);
-    for (const base_field *f = r ? train_fields : NULL; f && f->name; f++)
-        if (i-- == 0) {
-            const char *value = recipe_value(r, f->name);
-            const char *init = f->init ? f->init : f->type == BASE_FLAG ? "no" : NULL;
-            *o = (guise_option){f->name, value ? value : init, f->help};
-            return true;
-        }
-    return false;
+    const base_field *f = r ? train_recipe_field(r, i) : NULL;
+    if (!f) return false;
+    const char *value = recipe_value(r, f->name);
+    const char *init = f->init ? f->init : f->type == BASE_FLAG ? "no" : NULL;
+    *o = (guise_option){f->name, value ? value : init, f->help};
+    return true;
 }
 
 static bool pass_on(void *user, const train_progress *p)

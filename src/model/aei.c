@@ -153,6 +153,27 @@ static void build(nn m, const void *o, model_ports *io)
     model_out(io, "out", model_aei(m, img, id, o, io));
 }
 
+static int stride(const void *given)
+{
+    const model_aei_options *o = given;
+    return 1 << (o->depth ? o->depth : 2);
+}
+
+static void fit(void *given, int size, int latent)
+{
+    (void)size; // the depth follows from it
+    ((model_aei_options *)given)->latent = latent;
+}
+
+static tg_node *swap(nn m, tg_node *target, tg_node *id, const void *given)
+{
+    const model_aei_options *o = given;
+    if (o->form && !strcmp(o->form, "mindslab")) return model_aei(m, target, id, o, NULL);
+    return tg_affine(model_aei(m, tg_affine(target, 2, -1), id, o, NULL), 0.5, 0.5);
+}
+
+static const model_swapper swapper = {stride, fit, swap, NULL};
+
 const model_net model_net_aei = {
     .name = "aei",
     .summary = "AEI-Net of FaceShifter (Li et al. 2020), as in ghost's released weights",
@@ -162,4 +183,5 @@ const model_net model_net_aei = {
     .options = options,
     .size = sizeof(model_aei_options),
     .build = build,
+    .swapper = &swapper,
 };

@@ -8,6 +8,16 @@
 
 typedef struct model_ports model_ports; // named inputs and outputs of one build, see ports.c
 
+// What every network that swaps faces can do, so that training, swapping and measuring need not
+// know which one it is.
+typedef struct {
+    int (*stride)(const void *options);               // sides are multiples of it
+    void (*fit)(void *options, int size, int latent); // side; length of the identity
+    // target [n,3,s,s] RGB 0..1, id [n,latent] unit rows -> [n,3,s,s] RGB, about 0..1
+    tg_node *(*swap)(nn m, tg_node *target, tg_node *id, const void *options);
+    const char *fast; // in the names of the weights that take the identity; NULL: none are apart
+} model_swapper;
+
 typedef struct {
     const char *name;          // "simswap"
     const char *summary;       // one line with the source
@@ -17,6 +27,7 @@ typedef struct {
     size_t size;               // of that struct
     // Take inputs with model_in(), give outputs with model_out().
     void (*build)(nn m, const void *options, model_ports *io);
+    const model_swapper *swapper; // NULL: swaps no faces
 } model_net;
 
 extern const model_net *const model_nets[];    // ended by NULL
@@ -30,6 +41,10 @@ size_t model_ports_inputs(const model_ports *io); // inputs taken, outputs given
 size_t model_ports_outputs(const model_ports *io);
 tg_node *model_ports_input(const model_ports *io, size_t i, const char **name);
 tg_node *model_ports_output(const model_ports *io, size_t i, const char **name);
+// RGB 0..1 [n,3,h,w] -> normalised by ImageNet's mean and deviation, and back
+tg_node *model_normalise(tg_node *img);
+tg_node *model_denormalise(tg_node *img);
+
 // For build functions: the leaf for an input (a missing one is the graph's error), an output.
 tg_node *model_in(model_ports *io, nn m, const char *name);
 void model_out(model_ports *io, const char *name, tg_node *x);

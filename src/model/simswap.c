@@ -164,6 +164,31 @@ static void build(nn m, const void *o, model_ports *io)
     model_out(io, "out", model_simswap(m, img, id, o, io));
 }
 
+static bool variant(const model_simswap_options *o, const char *name)
+{
+    return o->variant && !strcmp(o->variant, name);
+}
+
+static int stride(const void *given)
+{
+    const model_simswap_options *o = given;
+    return 1 << (o->depth ? o->depth : variant(o, "b") || o->deep ? 4 : 3);
+}
+
+static void fit(void *given, int size, int latent)
+{
+    (void)size; // any
+    ((model_simswap_options *)given)->latent = latent;
+}
+
+static tg_node *swap(nn m, tg_node *target, tg_node *id, const void *given)
+{
+    if (!variant(given, "c")) return model_simswap(m, target, id, given, NULL);
+    return model_denormalise(model_simswap(m, model_normalise(target), id, given, NULL));
+}
+
+static const model_swapper swapper = {stride, fit, swap, ".linear.weight"}; // of the AdaIN layers
+
 const model_net model_net_simswap = {
     .name = "simswap",
     .summary = "SimSwap generator (Chen et al. 2020): 224, 512 beta and trainer's form",
@@ -173,4 +198,5 @@ const model_net model_net_simswap = {
     .options = options,
     .size = sizeof(model_simswap_options),
     .build = build,
+    .swapper = &swapper,
 };

@@ -20,7 +20,10 @@ guise_status train_batch_open(train_batch *b, const train_options *o, const trai
     b->vector = base_alloc(n * (size_t)id->length, sizeof *b->vector);
     b->warp = base_alloc(n * 6, sizeof *b->warp);
     b->weight = base_alloc(n * area, sizeof *b->weight);
-    if (b->target && b->source && b->vector && b->warp && b->weight) return GUISE_OK;
+    b->same = base_alloc(n, sizeof *b->same);
+    b->mix = base_alloc(n, sizeof *b->mix);
+    if (b->target && b->source && b->vector && b->warp && b->weight && b->same && b->mix)
+        return GUISE_OK;
     train_batch_close(b);
     return base_no_memory(e);
 }
@@ -32,6 +35,8 @@ void train_batch_close(train_batch *b)
     base_free(b->vector);
     base_free(b->warp);
     base_free(b->weight);
+    base_free(b->same);
+    base_free(b->mix);
     *b = (train_batch){0};
 }
 
@@ -133,8 +138,8 @@ static guise_status fill_row(train_batch *b, size_t i, const train_cache *c, con
     same = person == train_cache_person(c, target);
     view v = draw_view(o, r), u = draw_view(o, r);
     show(train_cache_pixels(c, target), o, &v, b->target + i * 3 * area);
-    if (!strcmp(o->real, "source"))
-        show(train_cache_pixels(c, source), o, &u, b->source + i * 3 * area);
+    b->same[i] = same;
+    if (b->sources) show(train_cache_pixels(c, source), o, &u, b->source + i * 3 * area);
     memcpy(b->vector + i * (size_t)b->length, train_cache_vector(c, source),
            (size_t)b->length * sizeof *b->vector);
     fill_weight(b->weight + i * area, o, same || step <= o->warmup);

@@ -34,7 +34,8 @@ static guise_status key_of(base_sha256 *key, const train_photos *p, const train_
 {
     base_sha256 names, identity;
     base_sha256_bytes(&names, p->digest_text, p->digest_size);
-    guise_status s = base_sha256_file(&identity, o->identity, e);
+    base_sha256_bytes(&identity, "", 0);
+    guise_status s = o->identity ? base_sha256_file(&identity, o->identity, e) : GUISE_OK;
     if (s) return s;
     char *text = base_format("%s %s %d %d", names.hex, identity.hex, o->size, o->margin);
     if (!text) return base_no_memory(e);
@@ -60,7 +61,7 @@ static guise_status add_crop(train_photo *photo, face_detector *d, face_recognis
     face_point *point = g->point + g->n * FACE_POINTS;
     guise_status s = train_photo_load(photo, d, &m, &why);
     if (!s) s = train_photo_crop(photo, &m, o->size, o->margin, &crop, point, &why);
-    if (!s) s = face_recognise(r, &m, photo->point, vector, &why);
+    if (!s && r) s = face_recognise(r, &m, photo->point, vector, &why);
     if (s && s != GUISE_NO_MEMORY) {
         base_log("left out: %s", why.text);
         s = GUISE_OK;
@@ -145,9 +146,9 @@ static guise_status make(train_photos *p, const train_cache_options *o, const ch
 {
     face_recogniser *r = NULL;
     gathered g = {0};
-    guise_status s = face_recogniser_open(&r, o->identity, e);
+    guise_status s = o->identity ? face_recogniser_open(&r, o->identity, e) : GUISE_OK;
     if (!s) {
-        g.length = face_recogniser_length(r);
+        g.length = r ? face_recogniser_length(r) : 1;
         g.point = base_alloc(p->n * FACE_POINTS, sizeof *g.point);
         g.vector = base_alloc(p->n * g.length, sizeof *g.vector);
         g.person = base_alloc(p->n, sizeof *g.person);

@@ -39,17 +39,35 @@ static bool add(base_tensors *t, const char *name, base_dtype type, int64_t n, c
     return base_tensors_add(t, name, type, 1, (int64_t[]){n}, data) != NULL;
 }
 
+// Prefixes of the learners' tensors; the first two are those of files made before there were
+// other systems.
+static const char *const learner_names[TRAIN_NETWORKS] = {"generator", "discriminator", "third"};
+
+static guise_status add_kept(const train_run *r, base_tensors *t, base_error *e)
+{
+    for (int i = 0; i < TRAIN_KEPT && r->work.kept[i].n; i++) {
+        const train_kept *k = &r->work.kept[i];
+        char name[64];
+        snprintf(name, sizeof name, "kept.%s", k->name);
+        if (!add(t, name, BASE_F64, (int64_t)k->n, k->value)) return base_no_memory(e);
+    }
+    return GUISE_OK;
+}
+
 static guise_status gather(const train_run *r, base_tensors *t, base_error *e)
 {
-    int64_t whole[] = {r->step, (int64_t)r->rng.state, r->pair.g.steps, r->pair.d.steps, r->lines};
+    const train_learner *l = r->work.learner;
+    int64_t whole[] = {r->step, (int64_t)r->rng.state, l[0].steps, l[1].steps, l[2].steps,
+                       r->lines};
     double real[2 + TRAIN_LOSSES] = {r->seconds, r->since};
     memcpy(real + 2, r->sum, sizeof r->sum);
     bool ok = base_tensors_set_meta(t, "recipe", r->recipe->name) &&
               base_tensors_set_meta(t, "options", r->options_text) &&
               add(t, "whole", BASE_I64, sizeof whole / sizeof *whole, whole) &&
               add(t, "real", BASE_F64, sizeof real / sizeof *real, real);
-    guise_status s = ok ? train_learner_save(&r->pair.g, "generator", t, e) : base_no_memory(e);
-    if (!s && r->pair.d.params) s = train_learner_save(&r->pair.d, "discriminator", t, e);
+    guise_status s = ok ? add_kept(r, t, e) : base_no_memory(e);
+    for (int i = 0; !s && i < TRAIN_NETWORKS; i++)
+        if (l[i].params) s = train_learner_save(&l[i], learner_names[i], t, e);
     return s;
 }
 
@@ -78,22 +96,38 @@ guise_status train_checkpoint_write(train_run *r, base_error *e)
     return s;
 }
 
+static guise_status restore_kept(train_run *r, const base_tensors *t, const char *path,
+                                 base_error *e)
+{
+    for (int i = 0; i < TRAIN_KEPT && r->work.kept[i].n; i++) {
+        const train_kept *k = &r->work.kept[i];
+        char name[64];
+        snprintf(name, sizeof name, "kept.%s", k->name);
+        const base_tensor *x = base_tensors_find(t, name);
+        if (!x || x->dtype != BASE_F64 || base_tensor_count(x) != (int64_t)k->n)
+            return base_fail(e, GUISE_BAD_FILE, "%s lacks %s, which this system keeps", path, name);
+        memcpy(k->value, x->data, k->n * sizeof *k->value);
+    }
+    return GUISE_OK;
+}
+
 static guise_status restore(train_run *r, const base_tensors *t, const char *path, base_error *e)
 {
     const base_tensor *whole = base_tensors_find(t, "whole"), *real = base_tensors_find(t, "real");
-    if (!whole || whole->dtype != BASE_I64 || base_tensor_count(whole) != 5 || !real ||
+    if (!whole || whole->dtype != BASE_I64 || base_tensor_count(whole) != 6 || !real ||
         real->dtype != BASE_F64 || base_tensor_count(real) != 2 + TRAIN_LOSSES)
         return base_fail(e, GUISE_BAD_FILE, "%s is no checkpoint of a training run", path);
     const int64_t *w = whole->data;
     const double *d = real->data;
-    guise_status s = train_learner_restore(&r->pair.g, "generator", t, e);
-    if (!s && r->pair.d.params) s = train_learner_restore(&r->pair.d, "discriminator", t, e);
+    train_learner *l = r->work.learner;
+    guise_status s = restore_kept(r, t, path, e);
+    for (int i = 0; !s && i < TRAIN_NETWORKS; i++)
+        if (l[i].params) s = train_learner_restore(&l[i], learner_names[i], t, e);
     if (s) return s;
     r->step = (int)w[0];
     r->rng.state = (uint64_t)w[1];
-    r->pair.g.steps = w[2];
-    r->pair.d.steps = w[3];
-    r->lines = (int)w[4];
+    for (int i = 0; i < TRAIN_NETWORKS; i++) l[i].steps = w[2 + i];
+    r->lines = (int)w[5];
     r->seconds = d[0];
     r->since = d[1];
     memcpy(r->sum, d + 2, sizeof r->sum);

@@ -39,7 +39,7 @@ typedef struct train_cache train_cache;
 typedef struct {
     const char *out;
     int size, margin;
-    const char *identity;                           // ONNX file
+    const char *identity;                           // ONNX file; NULL: vectors are a single 0
     const char *detector;                           // or NULL
     bool (*progress)(void *user, const char *line); // NULL is fine; false: stop
     void *user;
@@ -66,9 +66,12 @@ typedef struct {
     int frame_side;
     float *target; // [n,3,side,side] RGB 0..1
     float *source; // [n,3,side,side], filled where wanted
+    bool sources;  // it is
+    float *same;   // [n] 1 where the target is the source's person, else 0
     float *vector; // [n,length] of the source
     float *warp;   // [n,6] from the recogniser's crop to the target's (tg_warp)
     float *weight; // [n,1,side,side] of the reconstruction loss
+    float *mix;    // [n] for a gradient penalty: whoever has one draws it
 } train_batch;
 guise_status train_batch_open(train_batch *b, const train_options *o, const train_identity *id,
                               base_error *e);

@@ -7,7 +7,8 @@
 
 const float *train_run_weights(train_run *r)
 {
-    return r->pair.g.average ? r->pair.g.average : nn_params_data(r->pair.g.params);
+    const train_learner *l = &r->work.learner[0];
+    return l->average ? l->average : nn_params_data(l->params);
 }
 
 static guise_status add_half(base_tensors *to, const base_tensor *x, base_error *e)
@@ -36,11 +37,11 @@ static void words(train_run *r, word w[WORDS])
 {
     const train_config *c = r->c;
     const char *slash = strrchr(c->data, '/');
-    w[0] = (word){CARD_NETWORK, base_copy_text(r->o.generator)};
-    w[1] = (word){CARD_OPTIONS, train_network_print(&r->pair.generator)};
+    w[0] = (word){CARD_NETWORK, base_copy_text(r->work.network[0].net->name)};
+    w[1] = (word){CARD_OPTIONS, train_network_print(&r->work.network[0])};
     w[2] = (word){CARD_SIZE, base_format("%d", r->o.size)};
     w[3] = (word){CARD_TEMPLATE, base_copy_text(face_template_name(FACE_ARCFACE))};
-    w[4] = (word){CARD_IDENTITY, base_copy_text(r->identity.name)};
+    w[4] = (word){CARD_IDENTITY, base_copy_text(r->identity.onnx ? r->identity.name : "none")};
     w[5] = (word){CARD_LENGTH, base_format("%d", r->identity.length)};
     w[6] = (word){CARD_LICENCE, base_copy_text(c->licence ? c->licence : "unknown")};
     w[7] = (word){CARD_DATA, base_format("%zu photos of %d people: %s", train_cache_n(r->cache),
@@ -55,7 +56,7 @@ static void words(train_run *r, word w[WORDS])
 static guise_status write_weights(train_run *r, const word w[WORDS], base_error *e)
 {
     base_tensors full = {0}, half = {0};
-    guise_status s = nn_save(r->pair.g.params, train_run_weights(r), &full, e);
+    guise_status s = nn_save(r->work.learner[0].params, train_run_weights(r), &full, e);
     for (size_t i = 0; !s && i < full.n; i++) s = add_half(&half, &full.at[i], e);
     for (int i = 0; !s && i < WORDS; i++)
         if (!w[i].value || !base_tensors_set_meta(&half, w[i].key, w[i].value))
@@ -68,24 +69,33 @@ static guise_status write_weights(train_run *r, const word w[WORDS], base_error 
     return s;
 }
 
+// A measure's name as a person reads it.
+static const char *explained(const char *name)
+{
+    static const char *const words[][2] = {
+        {"to_source", "cosine of the result to the source"},
+        {"to_target", "cosine of the result to the target"},
+        {"closer", "share closer to the source than to the target"},
+        {"top1", "share whose nearest source is the right one"},
+        {"self_l1", "self-swap, mean absolute error of full range"},
+        {"sharpness", "sharpness of the result against the target"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strcmp(words[i][0], name)) return words[i][1];
+    return name;
+}
+
 static void write_numbers(const train_run *r, FILE *f)
 {
-    const train_measurement *m = &r->measured;
-    if (!m->pairs) {
+    if (!r->measured_pairs) {
         fputs("\nNot measured in this run.\n", f);
         return;
     }
-    fprintf(f,
-            "\n## Numbers\n\nOn %d pairs of people held out from training (SHA-1 of the name "
-            "modulo 10 is 0), by a recogniser\nthat took no part in training:\n\n"
-            "| measure | value |\n| --- | --- |\n",
-            m->pairs);
-    fprintf(f, "| cosine of the result to the source | %.3f |\n", m->to_source);
-    fprintf(f, "| cosine of the result to the target | %.3f |\n", m->to_target);
-    fprintf(f, "| closer to the source than to the target | %.1f %% |\n", 100 * m->closer);
-    fprintf(f, "| nearest source is the right one | %.1f %% |\n", 100 * m->top1);
-    fprintf(f, "| self-swap, mean absolute error of full range | %.4f |\n", m->self_l1);
-    fprintf(f, "| sharpness of the result against the target | %.2f |\n", m->sharpness);
+    fputs("\n## Numbers\n\nOn people held out from training (SHA-1 of the name modulo 10 is 0)", f);
+    if (!r->o.system->measure)
+        fprintf(f, ": %d pairs,\nby a recogniser that took no part in training", r->measured_pairs);
+    fputs(".\n\n| measure | value |\n| --- | --- |\n", f);
+    for (int i = 0; train_run_measures(r)[i]; i++)
+        fprintf(f, "| %s | %.4g |\n", explained(train_run_measures(r)[i]), r->measured[i]);
 }
 
 static guise_status write_card(const train_run *r, const word w[WORDS], base_error *e)
@@ -96,9 +106,11 @@ static guise_status write_card(const train_run *r, const word w[WORDS], base_err
     if (!s) {
         FILE *f = base_out_file(out);
         fprintf(f,
-                "# %s\n\nA face swap generator, %d x %d pixels, %zu parameters.\n\n"
+                "# %s\n\n%s, %d x %d pixels, %zu parameters.\n\n"
                 "| what | value |\n| --- | --- |\n",
-                r->recipe->name, r->o.size, r->o.size, nn_params_weights(r->pair.g.params));
+                r->recipe->name,
+                r->work.network[0].net->swapper ? "A face swap generator" : "A network", r->o.size,
+                r->o.size, nn_params_weights(r->work.learner[0].params));
         for (int i = 0; i < WORDS; i++)
             if (strcmp(w[i].key, CARD_RECIPE) != 0)
                 fprintf(f, "| %s | %s |\n", strchr(w[i].key, '.') + 1, w[i].value);

@@ -108,7 +108,8 @@ static guise_status build(inversion *i, base_error *e)
     s = tg_check(g, GUISE_BAD_ARGUMENT, e);
     if (!s) s = train_learner_settle(&i->vectors, 0, false, e);
     tg_node *out[] = {i->out.rec, i->out.id, i->out.chosen};
-    train_step_plan plan = {.loss = i->out.loss, .out = out, .n = 3, .other = v->nets.generator};
+    nn_params *const other[] = {v->nets.generator};
+    train_step_plan plan = {.loss = i->out.loss, .out = out, .n = 3, .other = other, .others = 1};
     if (!s) s = train_step_open(&i->step, &i->vectors, &plan, e);
     return s;
 }

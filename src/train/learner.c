@@ -137,7 +137,8 @@ static guise_status open_plan(train_step *s, train_learner *l, const train_step_
     guise_status st =
         tg_plan_open(&s->plan, s->graph, out, n, &(tg_plan_options){.train = true}, e);
     if (!st) st = nn_bind(l->params, s->graph, s->plan, e);
-    if (!st && p->other) st = nn_bind(p->other, s->graph, s->plan, e);
+    for (int i = 0; !st && i < p->others; i++)
+        if (p->other[i]) st = nn_bind(p->other[i], s->graph, s->plan, e);
     for (size_t i = 0; !st && i < entries; i++)
         if (grad[i])
             st = tg_plan_bind(s->plan, grad[i], l->grad + nn_params_entry(l->params, i)->offset, e);

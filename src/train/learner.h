@@ -35,12 +35,13 @@ typedef struct {
 } train_step;
 void train_step_close(train_step *s);
 // Plan s->graph for out[0..n) and the gradients of loss by the learner's weights, which are bound
-// to l->grad. The parameters of other (NULL is fine) are bound too.
+// to l->grad. The parameters of the others (each may be NULL) are bound too.
 typedef struct {
     tg_node *loss;
     tg_node *const *out;
     int n;
-    nn_params *other;
+    nn_params *const *other;
+    int others;
 } train_step_plan;
 guise_status train_step_open(train_step *s, train_learner *l, const train_step_plan *p,
                              base_error *e);

@@ -22,13 +22,13 @@ static guise_status open_recipe(train_run *r, base_error *e)
     if (!r->recipe)
         return base_fail(e, GUISE_BAD_ARGUMENT, "there is no recipe '%s'",
                          c->recipe ? c->recipe : "");
-    if (!c->data || !c->out || !c->identity)
+    if (!c->data || !c->out || (!c->identity && !r->recipe->system->no_identity))
         return base_fail(e, GUISE_BAD_ARGUMENT,
                          "training needs a folder of photos, a folder for "
                          "the run, and a recogniser");
     guise_status s = train_options_fill(&r->o, r->recipe, c->set, c->n_set, e);
     if (s) return s;
-    r->options_text = base_fields_print(train_fields, &r->o);
+    r->options_text = train_options_print(&r->o);
     if (!r->options_text) return base_no_memory(e);
     if (!c->resume && train_checkpoint_exists(c->out))
         return base_fail(e, GUISE_BAD_ARGUMENT,
@@ -45,7 +45,7 @@ static guise_status open_data(train_run *r, base_error *e)
     train_cache_options o = {.out = c->out,
                              .size = r->o.size,
                              .margin = r->o.shift,
-                             .identity = c->identity,
+                             .identity = r->o.system->no_identity ? NULL : c->identity,
                              .detector = c->detector,
                              .progress = tell_cache,
                              .user = r};
@@ -75,19 +75,32 @@ static guise_status open_held(train_run *r, base_error *e)
     return s ? base_fail(e, s, "%s", why.text) : GUISE_OK;
 }
 
+static guise_status open_identity(train_run *r, base_error *e)
+{
+    if (r->o.system->no_identity) {
+        r->identity.length = 1;
+        return GUISE_OK;
+    }
+    guise_status s = train_identity_open(&r->identity, r->c->identity, e);
+    r->identity.pool = r->o.id_pool;
+    return s;
+}
+
+static bool swaps(const train_run *r) { return r->work.network[0].net->swapper != NULL; }
+
 static guise_status open_run(train_run *r, base_error *e)
 {
     guise_status s = open_recipe(r, e);
-    if (!s) s = train_identity_open(&r->identity, r->c->identity, e);
-    r->identity.pool = r->o.id_pool;
-    if (!s) s = train_pair_open(&r->pair, &r->o, &r->identity, e);
+    if (!s) s = open_identity(r, e);
+    if (!s) s = train_work_open(&r->work, &r->o, &r->identity, e);
     if (!s) s = open_data(r, e);
+    r->work.cache = r->cache;
     if (!s && train_cache_length(r->cache) != r->identity.length)
         s = base_fail(e, GUISE_BAD_FILE, "the cached vectors have another length than %s gives",
                       r->c->identity);
-    if (!s) s = open_held(r, e);
-    if (!s)
-        s = train_swapper_open(&r->swapper, &r->pair.generator, r->o.size, r->identity.length, e);
+    if (!s && swaps(r)) s = open_held(r, e);
+    if (!s && swaps(r))
+        s = train_swapper_open(&r->swapper, &r->work.network[0], r->o.size, r->identity.length, e);
     r->rng.state = (uint64_t)r->o.seed;
     if (!s && r->c->resume) s = train_checkpoint_read(r, e);
     if (!s) s = train_log_open(r, e);
@@ -99,7 +112,7 @@ static void close_run(train_run *r)
     if (r->csv) fclose(r->csv);
     train_pairs_close(&r->held);
     train_swapper_close(&r->swapper);
-    train_pair_close(&r->pair);
+    train_work_close(&r->work);
     train_cache_close(&r->cache);
     train_identity_close(&r->identity);
     base_free(r->options_text);
@@ -109,8 +122,8 @@ static guise_status one_step(train_run *r, base_error *e)
 {
     double value[TRAIN_LOSSES], start = base_seconds();
     int step = r->step + 1;
-    guise_status s = train_batch_fill(&r->pair.batch, r->cache, &r->o, step, &r->rng, e);
-    if (!s) s = train_pair_step(&r->pair, step, &r->rng, value, e);
+    guise_status s = train_work_fill(&r->work, step, &r->rng, e);
+    if (!s) s = train_work_step(&r->work, step, &r->rng, value, e);
     if (s) return s;
     r->step = step;
     r->lines++;
@@ -121,29 +134,55 @@ static guise_status one_step(train_run *r, base_error *e)
 
 static guise_status sample(train_run *r, base_error *e)
 {
-    if (!r->held.n) return GUISE_OK;
+    const train_system *system = r->o.system;
+    if (!system->sample && !r->held.n) return GUISE_OK;
     char *dir = base_format("%s/samples", r->c->out);
     char *path = base_format("%s/samples/step-%09d.jpg", r->c->out, r->step);
     guise_status s = dir && path ? base_make_dir(dir, e) : base_no_memory(e);
-    train_swapper_take(&r->swapper, train_run_weights(r));
-    if (!s) s = train_pairs_sheet(&r->held, &r->swapper, 6, path, e);
+    if (!s && system->sample) {
+        s = system->sample(&r->work, path, e);
+    } else if (!s) {
+        train_swapper_take(&r->swapper, train_run_weights(r));
+        s = train_pairs_sheet(&r->held, &r->swapper, 6, path, e);
+    }
     base_free(path);
     base_free(dir);
     return s ? s : train_report(r, e);
 }
 
+const char *const *train_run_measures(const train_run *r)
+{
+    static const char *const none[] = {NULL};
+    if (r->o.system->measure) return r->o.system->measure_names;
+    return swaps(r) ? train_swap_measures : none;
+}
+
+static bool can_measure(const train_run *r) { return r->o.system->measure || r->held.measure; }
+
+static guise_status take_measures(train_run *r, base_error *e)
+{
+    train_measurement m = {0};
+    if (r->o.system->measure) {
+        r->measured_pairs = 1;
+        return r->o.system->measure(&r->work, r->measured, e);
+    }
+    train_swapper_take(&r->swapper, train_run_weights(r));
+    guise_status s = train_pairs_measure(&r->held, &r->swapper, &m, e);
+    const double value[] = {m.to_source, m.to_target, m.closer, m.top1, m.self_l1, m.sharpness};
+    memcpy(r->measured, value, sizeof value);
+    r->measured_pairs = m.pairs;
+    return s;
+}
+
 static guise_status measure(train_run *r, base_error *e)
 {
-    char line[200];
-    train_measurement *m = &r->measured;
-    train_swapper_take(&r->swapper, train_run_weights(r));
-    guise_status s = train_pairs_measure(&r->held, &r->swapper, m, e);
+    char line[400];
+    guise_status s = take_measures(r, e);
     if (s) return s;
-    snprintf(line, sizeof line,
-             "measured at step %d: to source %.3f, to target %.3f, closer %.1f %%, top-1 %.1f %%, "
-             "self-swap %.4f, sharpness %.2f",
-             r->step, m->to_source, m->to_target, 100 * m->closer, 100 * m->top1, m->self_l1,
-             m->sharpness);
+    int at = snprintf(line, sizeof line, "measured at step %d:", r->step);
+    for (int i = 0; train_run_measures(r)[i] && at > 0 && at < (int)sizeof line; i++)
+        at += snprintf(line + at, sizeof line - (size_t)at, "%s %s %.4f", i ? "," : "",
+                       train_run_measures(r)[i], r->measured[i]);
     if (!tell(r, line, 0, 0)) r->stopped = true;
     return GUISE_OK;
 }
@@ -155,13 +194,13 @@ static guise_status after_step(train_run *r, double began, double *saved, base_e
 {
     guise_status s = GUISE_OK;
     bool last = r->step == r->o.steps, row = due(r, r->o.log_every) || last;
-    bool measured = r->held.measure && (due(r, r->o.measure_every) || (last && r->c->measure));
+    bool measured = can_measure(r) && (due(r, r->o.measure_every) || last);
     char line[400];
     double rate = r->seconds > r->since ? r->lines * r->o.batch / (r->seconds - r->since) : 0;
     if (row) train_log_line(r, line, sizeof line);
     if (!tell(r, row ? line : NULL, base_seconds() - began, rate)) r->stopped = true;
     if (measured) s = measure(r, e);
-    if (!s && (row || measured)) s = train_log_row(r, measured ? &r->measured : NULL, e);
+    if (!s && (row || measured)) s = train_log_row(r, measured, e);
     if (!s && (due(r, r->o.sample_every) || last)) s = sample(r, e);
     bool overdue = r->c->save_seconds > 0 && base_seconds() - *saved >= r->c->save_seconds;
     if (!s && (due(r, r->o.save_every) || overdue || last || r->stopped)) {
@@ -181,6 +220,7 @@ guise_status train_start(const train_config *c, base_error *e)
         if (!s) s = after_step(&r, began, &saved, e);
     }
     if (!s) s = train_export(&r, e);
+    if (!s && r.o.system->export) s = r.o.system->export(&r.work, c->out, e);
     if (!s) s = train_report(&r, e);
     close_run(&r);
     return s;

@@ -4,10 +4,14 @@
 // come from the photos, the result's from the made crop with the target's landmarks.
 #include "model/card.h"
 #include "train/pairs.h"
+#include "train/system.h"
 #include "weights/weights.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+const char *const train_swap_measures[] = {"to_source", "to_target", "closer", "top1",
+                                           "self_l1",   "sharpness", NULL};
 
 static double cosine(const float *a, const float *b, size_t n) // both of unit length
 {

@@ -1,10 +1,6 @@
-// recipes.c -- what can be trained: the options with their defaults, and the named recipes.
-//
-// Defaults: Chen et al. 2020 (arXiv 2106.06340), and where the paper is silent its first
-// published training class (spec/simswap.md 4.2: batch 8, two PatchGANs, 10k + 10k steps a unit
-// nobody states). Not given anywhere: the learning rate with beta1 = 0, taken from the published
-// trainer (4e-4), and the first layer m of weak feature matching, taken as 3 of 5.
-#include "train/train.h"
+// recipes.c -- what can be trained: the table of systems, the options that all have with their
+// defaults (SimSwap's, see simswap.c), and recipes by name.
+#include "train/system.h"
 #include <string.h>
 
 #define AT(field) offsetof(train_options, field)
@@ -12,13 +8,9 @@ const base_field train_fields[] = {
     {"generator", 0, BASE_TEXT, AT(generator), "simswap", "network to train; see net list"},
     {"generator_options", 0, BASE_TEXT, AT(generator_options), "",
      "its options, key=value with spaces between"},
-    {"discriminator", 0, BASE_TEXT, AT(discriminator), "patchgan", "patchgan or projected-d"},
+    {"discriminator", 0, BASE_TEXT, AT(discriminator), "patchgan",
+     "network that judges; which ones the system takes, it says"},
     {"discriminator_options", 0, BASE_TEXT, AT(discriminator_options), "", "its options"},
-    {"features", 0, BASE_TEXT, AT(features), NULL,
-     "file of pretrained weights for projected-d's frozen network"},
-    {"real", 0, BASE_TEXT, AT(real), "target",
-     "photos that are real to the discriminator: "
-     "target or source"},
     {"size", 0, BASE_INT, AT(size), "224", "side of the crops in pixels"},
     {"batch", 0, BASE_INT, AT(batch), "8", "pairs a step"},
     {"steps", 0, BASE_INT, AT(steps), "500000", "steps in all"},
@@ -44,18 +36,11 @@ const base_field train_fields[] = {
     {"rec_other", 0, BASE_REAL, AT(rec_other), "0", "the same for other pairs, in the face"},
     {"rec_edge", 0, BASE_REAL, AT(rec_edge), "0", "the same for other pairs, around the face"},
     {"lambda_adv", 0, BASE_REAL, AT(lambda_adv), "1", "weight of the adversarial loss"},
-    {"lambda_fm", 0, BASE_REAL, AT(lambda_fm), "10", "weight of feature matching; 0: none"},
-    {"lambda_gp", 0, BASE_REAL, AT(lambda_gp), "1e-5", "weight of the gradient penalty; 0: none"},
     {"adv_from", 0, BASE_INT, AT(adv_from), "0",
      "step after which the generator meets the discriminator; negative: never"},
     {"adv_ramp", 0, BASE_INT, AT(adv_ramp), "0",
      "steps in which the adversarial and feature weights rise from zero"},
     {"d_lead", 0, BASE_INT, AT(d_lead), "0", "steps that the discriminator learns before that"},
-    {"fm_first", 0, BASE_INT, AT(fm_first), "3", "first layer of feature matching, from 1"},
-    {"fm_last", 0, BASE_INT, AT(fm_last), "0", "last layer of it; 0: the last hidden one"},
-    {"scales", 0, BASE_INT, AT(scales), "2", "discriminators, each on half the size"},
-    {"gp_every", 0, BASE_INT, AT(gp_every), "1",
-     "gradient penalty in every nth step, with n times the weight"},
     {"flip", 0, BASE_FLAG, AT(flip), "false", "mirror half of the photos"},
     {"shift", 0, BASE_INT, AT(shift), "0", "move targets by up to so many pixels"},
     {"light", 0, BASE_REAL, AT(light), "0", "change the contrast by up to this share, 0 to 0.5"},
@@ -67,88 +52,46 @@ const base_field train_fields[] = {
     {"measure_every", 0, BASE_INT, AT(measure_every), "0", "steps a measurement; 0: never"},
     {0}};
 
-// The first recipe of our own: 128 pixels on two cores within hours. What differs from the paper
-// was learnt in short trials: reconstruction first, then a rising identity weight, the
-// discriminator last; a narrow network that keeps 32 x 32 in the middle. The numbers of an identity
-// vector of unit length are about 1/16, so the layers that take it learn 16 times too slowly for
-// a run of hours: their weights moved from 0.036 to 0.06 in 5,000 steps, and no identity came.
-const train_recipe train_recipes[] = {
-    {"simswap",
-     "SimSwap as in the paper: 224 px, two PatchGANs, hinge, weak feature matching, penalty",
-     {NULL}},
-    {"simswap-c",
-     "the published trainer of 2022: projected discriminator, lambda_id 30, no penalty",
-     {"generator_options=variant=c", "discriminator=projected-d", "real=source", "scales=1",
-      "batch=16", "steps=1000000", "beta2=0.99", "lambda_id=30", "lambda_gp=0", NULL}},
-    {"simswap-ofm", "ablation oFM: feature matching on every layer", {"fm_first=1", NULL}},
-    {"simswap-nfm", "ablation nFM: no feature matching", {"lambda_fm=0", NULL}},
-    {"simswap-wfm-bar",
-     "ablation wFM-bar: feature matching on the first layers only",
-     {"fm_first=1", "fm_last=2", NULL}},
-    {"simswap-ofm-weak",
-     "ablation oFM-FM-: every layer, at half the weight",
-     {"fm_first=1", "lambda_fm=5", NULL}},
-    {"simswap-ofm-id",
-     "ablation oFM-id+: every layer, twice the identity weight",
-     {"fm_first=1", "lambda_id=20", NULL}},
-    {"simswap-wfm-id",
-     "ablation wFM-id+: weak feature matching, twice the identity weight",
-     {"lambda_id=20", NULL}},
-    {"simswap-128",
-     "our narrow SimSwap at 128 px for two cores: warm-up, rising identity, discriminator late",
-     {"size=128",
-      "batch=16",
-      "steps=4200",
-      "generator_options=width=24 depth=3 max_width=192 blocks=6",
-      "discriminator_options=width=32",
-      "beta2=0.99",
-      "ema=0.998",
-      "same=0.35",
-      "alternate=false",
-      "warmup=550",
-      "lambda_id=15",
-      "id_ramp=1200",
-      "id_pool=2",
-      "style_rate=12",
-      "rec_other=2.5",
-      "rec_edge=5",
-      "adv_from=2200",
-      "adv_ramp=300",
-      "d_lead=150",
-      "lambda_fm=5",
-      "fm_first=4",
-      "lambda_gp=0",
-      "flip=true",
-      "shift=2",
-      "light=0.1",
-      "colour=0.05",
-      "decay=900",
-      "sample_every=250",
-      "save_every=200",
-      "measure_every=500",
-      NULL}},
-    {0}};
+// Each system is one line here.
+const train_system *const train_systems[] = {&train_simswap, NULL};
 
-const train_recipe *train_recipe_find(const char *name)
+const train_recipe *train_recipe_at(size_t i)
 {
-    for (const train_recipe *r = train_recipes; r->name; r++)
-        if (name && !strcmp(r->name, name)) return r;
+    for (const train_system *const *s = train_systems; *s; s++)
+        for (const train_recipe *r = (*s)->recipes; r->name; r++)
+            if (i-- == 0) return r;
     return NULL;
 }
 
-static guise_status at_least(const char *what, double value, double least, double most,
-                             base_error *e)
+const train_recipe *train_recipe_find(const char *name)
 {
-    if (value >= least && value <= most) return GUISE_OK;
-    return base_fail(e, GUISE_BAD_ARGUMENT, "%s=%g is not within %g..%g", what, value, least, most);
+    const train_recipe *r = NULL;
+    for (size_t i = 0; name && (r = train_recipe_at(i)); i++)
+        if (!strcmp(r->name, name)) return r;
+    return NULL;
+}
+
+const base_field *train_recipe_field(const train_recipe *r, size_t i)
+{
+    for (const base_field *f = train_fields; f->name; f++)
+        if (i-- == 0) return f;
+    for (const base_field *f = r->system->fields; f && f->name; f++)
+        if (i-- == 0) return f;
+    return NULL;
+}
+
+guise_status train_bounds(const train_bound b[], size_t n, base_error *e)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!(b[i].value >= b[i].least && b[i].value <= b[i].most))
+            return base_fail(e, GUISE_BAD_ARGUMENT, "%s=%g is not within %g..%g", b[i].name,
+                             b[i].value, b[i].least, b[i].most);
+    return GUISE_OK;
 }
 
 static guise_status check(const train_options *o, base_error *e)
 {
-    const struct {
-        const char *name;
-        double value, least, most;
-    } bound[] = {
+    const train_bound bound[] = {
         {"size", o->size, 16, 1024},
         {"batch", o->batch, 1, 256},
         {"steps", o->steps, 1, 1e9},
@@ -166,10 +109,6 @@ static guise_status check(const train_options *o, base_error *e)
         {"id_ramp", o->id_ramp, 0, 1e9},
         {"adv_ramp", o->adv_ramp, 0, 1e9},
         {"d_lead", o->d_lead, 0, 1e9},
-        {"fm_first", o->fm_first, 1, 64},
-        {"fm_last", o->fm_last, 0, 64},
-        {"scales", o->scales, 1, 4},
-        {"gp_every", o->gp_every, 1, 1000},
         {"shift", o->shift, 0, 64},
         {"light", o->light, 0, 0.5},
         {"colour", o->colour, 0, 0.5},
@@ -178,20 +117,52 @@ static guise_status check(const train_options *o, base_error *e)
         {"save_every", o->save_every, 1, 1e9},
         {"measure_every", o->measure_every, 0, 1e9},
     };
-    guise_status s = GUISE_OK;
-    for (size_t i = 0; !s && i < sizeof bound / sizeof *bound; i++)
-        s = at_least(bound[i].name, bound[i].value, bound[i].least, bound[i].most, e);
-    if (!s && strcmp(o->real, "target") != 0 && strcmp(o->real, "source") != 0)
-        s = base_fail(e, GUISE_BAD_ARGUMENT, "real=%s: say target or source", o->real);
-    return s;
+    guise_status s = train_bounds(bound, sizeof bound / sizeof *bound, e);
+    return s || !o->system->check ? s : o->system->check(o, e);
+}
+
+// "key=value": an option of all systems, or of this one.
+static guise_status assign(train_options *o, const char *text, base_error *e)
+{
+    const base_field *own = o->system->fields;
+    char key[64];
+    snprintf(key, sizeof key, "%.*s", (int)strcspn(text, "="), text);
+    if (own && base_fields_find(own, key)) return base_fields_assign(own, o->own, text, e);
+    if (base_fields_find(train_fields, key)) return base_fields_assign(train_fields, o, text, e);
+    return base_fail(e, GUISE_BAD_ARGUMENT,
+                     "%s has no option '%s'; 'guise train RECIPE --list' shows those it has",
+                     o->system->name, key);
 }
 
 guise_status train_options_fill(train_options *o, const train_recipe *r, const char *const set[],
                                 size_t n, base_error *e)
 {
     guise_status s = GUISE_OK;
+    *o = (train_options){.system = r->system};
     base_fields_init(train_fields, o);
-    for (int i = 0; !s && r->set[i]; i++) s = base_fields_assign(train_fields, o, r->set[i], e);
-    for (size_t i = 0; !s && i < n; i++) s = base_fields_assign(train_fields, o, set[i], e);
+    if (r->system->fields) base_fields_init(r->system->fields, o->own);
+    for (int i = 0; !s && r->set[i]; i++) s = assign(o, r->set[i], e);
+    for (size_t i = 0; !s && i < n; i++) s = assign(o, set[i], e);
     return s ? s : check(o, e);
+}
+
+double train_option_number(const train_options *o, const char *name)
+{
+    const base_field *own = o->system->fields, *f = own ? base_fields_find(own, name) : NULL;
+    const void *at = f ? (const void *)o->own : o;
+    if (!f) f = base_fields_find(train_fields, name);
+    if (!f) return 0;
+    at = (const char *)at + f->offset;
+    return f->type == BASE_REAL ? *(const double *)at : f->type == BASE_INT ? *(const int *)at : 0;
+}
+
+char *train_options_print(const train_options *o)
+{
+    char *all = base_fields_print(train_fields, o);
+    if (!o->system->fields) return all;
+    char *own = base_fields_print(o->system->fields, o->own);
+    char *both = all && own ? base_format("%s %s", all, own) : NULL;
+    base_free(all);
+    base_free(own);
+    return both;
 }

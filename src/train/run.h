@@ -2,7 +2,7 @@
 #ifndef GUISE_TRAIN_RUN_H
 #define GUISE_TRAIN_RUN_H
 #include "train/pairs.h"
-#include "train/step.h"
+#include "train/system.h"
 
 typedef struct {
     const train_config *c; // borrowed
@@ -11,19 +11,20 @@ typedef struct {
     char *options_text; // all of o
     train_identity identity;
     train_cache *cache;
-    train_pair pair;
-    train_swapper swapper;
-    train_pairs held; // n 0: no samples, no measuring
+    train_work work;
+    train_swapper swapper; // of network 0, where it swaps
+    train_pairs held;      // n 0: no samples, no measuring
     FILE *csv;
 
     // The position: all of it is in a checkpoint.
     int step; // done
     base_rng rng;
-    double seconds;             // spent in steps, all sessions together
-    double sum[TRAIN_LOSSES];   // since the last line of the log
-    double since;               // seconds at the last line
-    int lines;                  // steps in sum
-    train_measurement measured; // last one; pairs 0: none yet
+    double seconds;                  // spent in steps, all sessions together
+    double sum[TRAIN_LOSSES];        // since the last line of the log
+    double since;                    // seconds at the last line
+    int lines;                       // steps in sum
+    double measured[TRAIN_MEASURES]; // the last ones, by train_run_measures
+    int measured_pairs;              // 0: none yet
     bool stopped;
 } train_run;
 
@@ -33,11 +34,14 @@ guise_status train_checkpoint_write(train_run *r, base_error *e);
 guise_status train_checkpoint_read(train_run *r, base_error *e);
 bool train_checkpoint_exists(const char *out);
 
+// Names of what is measured, ended by NULL.
+const char *const *train_run_measures(const train_run *r);
+
 // log.c: OUT/log.csv and the line that progress gets.
 // Open; with resume drop the rows after r->step.
 guise_status train_log_open(train_run *r, base_error *e);
-// Write a row, clear the sums. m: a measurement made at this step, or NULL.
-guise_status train_log_row(train_run *r, const train_measurement *m, base_error *e);
+// Write a row, clear the sums. measured: r->measured is of this step.
+guise_status train_log_row(train_run *r, bool measured, base_error *e);
 void train_log_line(const train_run *r, char *line, size_t n); // before the row clears the sums
 
 // export.c: OUT/generator.safetensors (f16, with its card as metadata) and OUT/generator.md.

@@ -6,14 +6,16 @@
 #ifndef GUISE_TRAIN_H
 #define GUISE_TRAIN_H
 #include "base/fields.h"
+#include <stddef.h>
 
-// What a run does. Steps count batches from 1. Defaults of the table are those of the paper
-// (Chen et al. 2020) where it gives them; each recipe states what it changes.
+// What a run does. Steps count batches from 1. Defaults of the table are those of Chen et al. 2020
+// where it gives them; each recipe states what it changes.
+typedef struct train_system train_system; // see system.h
+enum { TRAIN_OWN = 256 };
 typedef struct {
+    const train_system *system;
     const char *generator, *generator_options; // network by name; "key=value key=value"
     const char *discriminator, *discriminator_options;
-    const char *features; // weights of a frozen feature network of the discriminator, a file
-    const char *real;     // what the discriminator takes for real: "target" or "source" photos
     int size, batch, steps;
     double lr, lr_d, beta1, beta2, eps;
     double style_rate; // see train_fields
@@ -26,30 +28,37 @@ typedef struct {
     int id_pool; // the identity loss sees results shrunk by so much
     int id_ramp; // the identity weight goes from id_start to lambda_id in so many steps
     double lambda_rec, rec_other, rec_edge; // same person; others, in the face; others, around it
-    double lambda_adv, lambda_fm, lambda_gp;
+    double lambda_adv;
     int adv_from, adv_ramp, d_lead; // see train_fields
-    int fm_first, fm_last;          // layers of feature matching, from 1; last 0: the last hidden
-    int scales, gp_every;
     bool flip;
     int shift;            // pixels
     double light, colour; // see train_fields
     int seed, log_every, sample_every, save_every, measure_every;
+    _Alignas(max_align_t) unsigned char own[TRAIN_OWN]; // the system's: as its fields describe
 } train_options;
 
-extern const base_field train_fields[];
+extern const base_field train_fields[]; // of all systems
 
-enum { TRAIN_SETS = 32 };
+enum { TRAIN_SETS = 40 };
 typedef struct {
-    const char *name, *summary;  // one line: where it comes from, what it changes
+    const char *name;
+    const train_system *system;
+    const char *summary;         // one line: where it comes from, what it changes
     const char *set[TRAIN_SETS]; // "key=value", ended by NULL
 } train_recipe;
 
-extern const train_recipe train_recipes[];               // ended by {0}
+const train_recipe *train_recipe_at(size_t i);           // of all systems; NULL: no more
 const train_recipe *train_recipe_find(const char *name); // NULL: unknown
+// Option i of the recipe's system: those of all systems, then its own. NULL: no more.
+const base_field *train_recipe_field(const train_recipe *r, size_t i);
 // The recipe's options with further "key=value" ones on top. Texts are borrowed.
 // Errors: GUISE_BAD_ARGUMENT, naming what is wrong.
 guise_status train_options_fill(train_options *o, const train_recipe *r, const char *const set[],
                                 size_t n, base_error *e);
+// The value of a numeric option, also of the system's own; 0 where there is none.
+double train_option_number(const train_options *o, const char *name);
+// "key=value ..." of everything; returned to you, NULL when out of memory.
+char *train_options_print(const train_options *o);
 
 typedef struct {
     int step, steps;
@@ -63,7 +72,7 @@ typedef struct {
     size_t n_set;
     const char *data;      // DATA/NAME/photo.jpg, a directory for each person
     const char *out;       // made where it is not there
-    const char *identity;  // ONNX file of the frozen recogniser
+    const char *identity;  // ONNX file of the frozen recogniser; NULL where the system has none
     const char *landmarks; // file of five points a photo; NULL: <data>_landmarks5.txt if there
     const char *detector;  // ONNX file of YuNet, used where there are no landmarks; NULL: none
     const char *measure;   // ONNX file of another recogniser, for measuring; NULL: do not
@@ -100,6 +109,7 @@ typedef struct {
     double self_l1;              // self-swaps: mean |result - target|, 0..1 of full range
     double sharpness;            // mean gradient magnitude in the face, result / target
 } train_measurement;
+enum { TRAIN_MEASURES = 8 };
 
 guise_status train_measure(train_measurement *m, const train_measure_config *c, base_error *e);
 

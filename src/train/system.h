@@ -1,0 +1,120 @@
+// system.h -- what the training loop asks of a face swapping system, and what it gives one.
+//
+// The loop (loop.c) owns data, checkpoints, log, samples, measurements and export. A system owns
+// its losses: which networks it trains, the graphs of their steps, and in which order these run.
+// Each is one file, with its own options and its recipes, and one line of the table in recipes.c.
+#ifndef GUISE_TRAIN_SYSTEM_H
+#define GUISE_TRAIN_SYSTEM_H
+#include "train/data.h"
+#include "train/learner.h"
+#include "train/networks.h"
+
+enum { TRAIN_LOSSES = 12, TRAIN_NETWORKS = 3, TRAIN_PHASES = 12, TRAIN_KEPT = 4 };
+
+// One planned graph: a gradient of one network.
+typedef struct {
+    const char *name;            // in tables of time: "generator step"
+    int network;                 // whose learner it moves
+    train_step run;              // run.plan NULL: not planned yet
+    tg_node *total;              // [] or [1], what is differentiated
+    tg_node *loss[TRAIN_LOSSES]; // [] or [1], what is shown; NULL: takes no part
+} train_phase;
+
+// Numbers of the system's that a checkpoint keeps: running means, a watch's memory.
+typedef struct {
+    const char *name;
+    double *value;
+    size_t n;
+} train_kept;
+
+// Rates and weights of a step, as the options schedule them.
+typedef struct {
+    double lr, lr_d;
+    double id;  // weight of the identity loss; 0 in the warm-up
+    double adv; // 0..1: share of the weights of all that the discriminator says
+} train_rates;
+void train_rates_at(train_rates *r, const train_options *o, int step);
+
+// A system at work. Networks and their learners are numbered alike; 0 is the one that is exported,
+// sampled and measured.
+typedef struct {
+    const train_options *o;                // borrowed, as the next two are
+    const train_identity *identity;        // the frozen recogniser; onnx NULL: none
+    const train_cache *cache;              // set before the first batch; NULL in benchmarks
+    train_network network[TRAIN_NETWORKS]; // .net NULL: not there
+    train_learner learner[TRAIN_NETWORKS]; // .params NULL: not there
+    nn_params *frozen;                     // further weights that graphs use, or NULL
+    train_phase phase[TRAIN_PHASES];
+    train_batch batch;
+    train_kept kept[TRAIN_KEPT];
+    train_rates rates; // of the step at hand
+    void *own;         // system->state bytes, zero at first
+} train_work;
+
+struct train_system {
+    const char *name;
+    const base_field *fields;    // options of its own, of a struct in train_options.own; NULL: none
+    size_t options;              // size of that struct
+    const train_recipe *recipes; // ended by {0}
+    const char *const *loss;     // names of its losses, ended by NULL; the first is a total
+    bool no_identity;            // takes no recogniser; identities are a single 0
+    size_t state;                // size of train_work.own
+    guise_status (*check)(const train_options *o, base_error *e); // further bounds; NULL: none
+    // Networks and learners; phases may be planned when first needed.
+    guise_status (*open)(train_work *w, base_error *e);
+    void (*close)(train_work *w); // of what own points to; NULL: nothing
+    // Fill w->batch; NULL: pairs of photos, train_batch_fill. What is drawn depends on r, the
+    // options and step alone.
+    guise_status (*fill)(train_work *w, int step, base_rng *r, base_error *e);
+    // One step on the batch. value: the losses, 0 where one took no part.
+    guise_status (*step)(train_work *w, int step, base_rng *r, double value[TRAIN_LOSSES],
+                         base_error *e);
+    // The rest is NULL for systems whose network 0 swaps (model_net.swapper): then samples,
+    // measurement and export are those of every such network.
+    const char *const *measure_names; // ended by NULL
+    guise_status (*measure)(train_work *w, double value[TRAIN_MEASURES], base_error *e);
+    guise_status (*sample)(train_work *w, const char *path, base_error *e); // picture, by extension
+    guise_status (*export)(train_work *w, const char *dir, base_error *e);  // beside the generator
+};
+extern const char *const train_swap_measures[];   // those of networks that swap
+extern const train_system *const train_systems[]; // ended by NULL
+extern const train_system train_simswap;
+
+// Opens all: batch, network 0 and, where adv_from is not negative, network 1 by name, then the
+// system. Closing is right after any failure.
+guise_status train_work_open(train_work *w, const train_options *o, const train_identity *id,
+                             base_error *e);
+void train_work_close(train_work *w);
+// Draw a batch and step on it. Errors: GUISE_NO_MEMORY; GUISE_BAD_ARGUMENT where a loss is no
+// number any more.
+guise_status train_work_fill(train_work *w, int step, base_rng *r, base_error *e);
+guise_status train_work_step(train_work *w, int step, base_rng *r, double value[TRAIN_LOSSES],
+                             base_error *e);
+
+// For systems.
+typedef struct {
+    const char *name;
+    double value, least, most;
+} train_bound;
+// Errors: GUISE_BAD_ARGUMENT, naming the first value outside of its bounds.
+guise_status train_bounds(const train_bound b[], size_t n, base_error *e);
+// Learner i for what build makes in a graph that is thrown away: initial values by seed + i.
+guise_status train_work_learn(train_work *w, int i, void (*build)(train_work *w, nn m),
+                              bool average, base_error *e);
+tg_node *train_work_image(const train_work *w, tg_graph *g, const char *name); // [n,3,s,s]
+// A leaf and where its value comes from; or an output and where it goes.
+typedef struct {
+    tg_node *node; // NULL: skipped
+    float *data;
+    bool output;
+} train_tie;
+// Plan p->run.graph, where p's total and losses are built: all of them, the outputs, and the
+// gradient of the total by the weights of p->network.
+guise_status train_phase_open(train_work *w, train_phase *p, const train_tie tie[], int n,
+                              base_error *e);
+// Run and read the losses that p has into value; then train_work_move changes the weights.
+guise_status train_phase_run(train_work *w, train_phase *p, double value[TRAIN_LOSSES],
+                             base_error *e);
+void train_work_move(train_work *w, int network, double lr);
+
+#endif

@@ -1,0 +1,152 @@
+// work.c -- what the systems share: networks and learners by the options, schedule, phases.
+#include "model/model.h"
+#include "train/system.h"
+#include <math.h>
+
+void train_rates_at(train_rates *r, const train_options *o, int step)
+{
+    double up = o->id_ramp ? (double)(step - o->warmup) / o->id_ramp : 1;
+    double adv = o->adv_ramp ? (double)(step - o->adv_from) / o->adv_ramp : 1;
+    double down = o->decay ? (double)(o->steps - step + 1) / o->decay : 1;
+    bool met = o->adv_from >= 0 && step > o->adv_from;
+    *r = (train_rates){
+        .lr = o->lr * fmin(1, down),
+        .lr_d = o->lr_d * fmin(1, down),
+        .id = step > o->warmup ? o->id_start + (o->lambda_id - o->id_start) * fmin(1, up) : 0,
+        .adv = met ? fmin(1, adv) : 0,
+    };
+}
+
+static guise_status open_generator(train_work *w, base_error *e)
+{
+    const train_options *o = w->o;
+    train_network *n = &w->network[0];
+    guise_status s = train_network_open(n, o->generator, o->generator_options, e);
+    if (s || !n->net->swapper) return s;
+    train_network_fit(n, o->size, w->identity->length);
+    int stride = n->net->swapper->stride(n->options);
+    if (o->size % stride)
+        return base_fail(e, GUISE_BAD_ARGUMENT,
+                         "size=%d is no multiple of %d, which the generator needs", o->size,
+                         stride);
+    return GUISE_OK;
+}
+
+guise_status train_work_open(train_work *w, const train_options *o, const train_identity *id,
+                             base_error *e)
+{
+    const train_system *system = o->system;
+    *w = (train_work){.o = o, .identity = id};
+    w->own = base_alloc(1, system->state ? system->state : 1);
+    guise_status s = w->own ? GUISE_OK : base_no_memory(e);
+    if (!s) s = train_batch_open(&w->batch, o, id, e);
+    if (!s) s = open_generator(w, e);
+    if (!s && o->adv_from >= 0)
+        s = train_network_open(&w->network[1], o->discriminator, o->discriminator_options, e);
+    if (!s) s = system->open(w, e);
+    if (!s && w->network[0].net->swapper && o->style_rate > 1) {
+        w->learner[0].fast_name = w->network[0].net->swapper->fast;
+        w->learner[0].fast_rate = o->style_rate;
+    }
+    return s;
+}
+
+void train_work_close(train_work *w)
+{
+    if (w->own && w->o->system->close) w->o->system->close(w);
+    for (int i = 0; i < TRAIN_PHASES; i++) train_step_close(&w->phase[i].run);
+    for (int i = 0; i < TRAIN_NETWORKS; i++) {
+        train_learner_close(&w->learner[i]);
+        train_network_close(&w->network[i]);
+    }
+    nn_params_close(&w->frozen);
+    train_batch_close(&w->batch);
+    base_free(w->own);
+    *w = (train_work){0};
+}
+
+guise_status train_work_fill(train_work *w, int step, base_rng *r, base_error *e)
+{
+    if (w->o->system->fill) return w->o->system->fill(w, step, r, e);
+    return train_batch_fill(&w->batch, w->cache, w->o, step, r, e);
+}
+
+guise_status train_work_step(train_work *w, int step, base_rng *r, double value[TRAIN_LOSSES],
+                             base_error *e)
+{
+    for (int i = 0; i < TRAIN_LOSSES; i++) value[i] = 0;
+    train_rates_at(&w->rates, w->o, step);
+    guise_status s = w->o->system->step(w, step, r, value, e);
+    for (int i = 0; !s && i < TRAIN_LOSSES; i++)
+        if (!isfinite(value[i]))
+            s = base_fail(e, GUISE_BAD_ARGUMENT,
+                          "the loss '%s' is no number any more at step %d; resume from the last "
+                          "checkpoint with a lower learning rate (lr=, lr_d=)",
+                          w->o->system->loss[i], step);
+    return s;
+}
+
+guise_status train_work_learn(train_work *w, int i, void (*build)(train_work *w, nn m),
+                              bool average, base_error *e)
+{
+    train_learner *l = &w->learner[i];
+    tg_graph *g = tg_new();
+    if (!g) return base_no_memory(e);
+    guise_status s = train_learner_open(l, e);
+    if (!s) build(w, nn_root(l->params, g, true));
+    if (!s) s = tg_check(g, GUISE_BAD_ARGUMENT, e);
+    if (!s) s = train_learner_settle(l, (uint64_t)w->o->seed * 2 + (uint64_t)i, average, e);
+    tg_free(g);
+    return s;
+}
+
+tg_node *train_work_image(const train_work *w, tg_graph *g, const char *name)
+{
+    return tg_input(g, TG_SHAPE(w->o->batch, 3, w->o->size, w->o->size), name);
+}
+
+static guise_status open_phase(train_work *w, train_phase *p, const train_tie tie[], int n,
+                               tg_node **out, base_error *e)
+{
+    nn_params *other[TRAIN_NETWORKS + 1] = {w->frozen};
+    int n_out = 0;
+    for (int i = 0; i < TRAIN_LOSSES; i++)
+        if (p->loss[i]) out[n_out++] = p->loss[i];
+    for (int i = 0; i < n; i++)
+        if (tie[i].node && tie[i].output) out[n_out++] = tie[i].node;
+    for (int i = 0; i < TRAIN_NETWORKS; i++)
+        if (i != p->network) other[i + 1] = w->learner[i].params;
+    train_step_plan plan = {
+        .loss = p->total, .out = out, .n = n_out, .other = other, .others = TRAIN_NETWORKS + 1};
+    guise_status s = train_step_open(&p->run, &w->learner[p->network], &plan, e);
+    for (int i = 0; !s && i < n; i++)
+        if (tie[i].node) s = tg_plan_bind(p->run.plan, tie[i].node, tie[i].data, e);
+    return s;
+}
+
+guise_status train_phase_open(train_work *w, train_phase *p, const train_tie tie[], int n,
+                              base_error *e)
+{
+    tg_node **out = base_alloc((size_t)n + TRAIN_LOSSES, sizeof *out);
+    guise_status s = out ? tg_check(p->run.graph, GUISE_BAD_ARGUMENT, e) : base_no_memory(e);
+    if (!s) s = open_phase(w, p, tie, n, out, e);
+    if (s) train_step_close(&p->run);
+    base_free(out);
+    return s;
+}
+
+guise_status train_phase_run(train_work *w, train_phase *p, double value[TRAIN_LOSSES],
+                             base_error *e)
+{
+    guise_status s = train_step_run(&p->run, &w->learner[p->network], e);
+    for (int i = 0; !s && i < TRAIN_LOSSES; i++)
+        if (p->loss[i]) value[i] = (double)tg_plan_value(p->run.plan, p->loss[i])[0];
+    return s;
+}
+
+void train_work_move(train_work *w, int network, double lr)
+{
+    const train_options *o = w->o;
+    train_learner *l = &w->learner[network];
+    train_learner_step(l, (nn_adam){lr, o->beta1, o->beta2, o->eps}, l->average ? o->ema : 0);
+}
