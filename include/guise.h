@@ -77,7 +77,6 @@ guise_status guise_draw(guise_engine *g, guise_image *m, const guise_faces *f); 
 //   layout  "arcface", "simswap", "ffhq" or "reid"
 guise_status guise_align(guise_engine *g, const guise_image *m, const guise_face *f,
                          const char *layout, int size, guise_image *crop);
-
 // A face of nobody: the average of the largest faces of n photos of many people.
 //   seed  0: all count the same; else random weights, so that the same people make many faces
 guise_status guise_compose(guise_engine *g, const char *const photo[], size_t n, const char *layout,
@@ -89,7 +88,6 @@ typedef struct {
     float *at;
     size_t n;
 } guise_identity;
-
 // f NULL: m is a square crop already aligned by layout; else layout is ignored.
 guise_status guise_embed(guise_engine *g, const guise_image *m, const guise_face *f,
                          const char *layout, guise_identity *id);
@@ -129,15 +127,13 @@ guise_status guise_swap_crop(guise_engine *g, const guise_image *crop, const gui
                              guise_image *out);
 
 // ---- Networks by name.
-typedef struct {
-    const char *name, *init, *help; // init: default as text, may be NULL
-} guise_option;
-typedef struct {
-    const char *name, *summary, *inputs, *outputs;
-} guise_net;
+// clang-format off
+typedef struct { const char *name, *init, *help; } guise_option; // init: default as text, or NULL
+typedef struct { const char *name, *summary, *inputs, *outputs; } guise_net;
+typedef struct { char *table, *json; } guise_eval_report; // NULL where progress ended it
+// clang-format on
 bool guise_net_at(size_t i, guise_net *net); // false past the last
 bool guise_net_option(const char *net, size_t i, guise_option *o);
-
 typedef struct {
     const char *weights;    // safetensors, .pth or ONNX file; NULL: initialised by seed
     const char *const *set; // n_set times "option=value"
@@ -186,16 +182,22 @@ typedef struct {
 } guise_train_options;
 // Until the recipe's last step or progress says stop; both leave a checkpoint and the generator.
 guise_status guise_train(guise_engine *g, const char *recipe, const guise_train_options *o);
+
+// ---- Measuring by a suite, such as "swap": how good a generator is, on people it never saw.
+bool guise_suite_at(size_t i, guise_option *s); // name, and help: what it measures
+bool guise_suite_option(const char *suite, size_t i, guise_option *o);
 typedef struct {
-    int pairs;
-    double to_source, to_target; // mean cosine of the results, by the measuring recogniser
-    double closer, top1;         // shares: closer to source than target; nearest source is right
-    double self_l1;              // self-swaps: mean |result - target|, share of full range
-    double sharpness;            // mean gradient magnitude in the face, result / target
-} guise_measurement;
-// The engine's generator on people whom no training sees. pairs: 0 means 200; sheet: picture, NULL
-guise_status guise_measure(guise_engine *g, const guise_train_options *o, int pairs,
-                           const char *sheet, guise_measurement *m);
+    const char *data, *landmarks; // as for training
+    const char *out, *command; // folder for all that is found, or NULL; what repeats it, in words
+    bool resume, force;        // go on with what out holds; measure by what a training used
+    const char *const *set;    // n_set times "option=value"
+    size_t n_set;
+    bool (*progress)(void *user, const guise_progress *p); // false: end
+    void *user;
+} guise_eval_options;
+void guise_eval_free(guise_eval_report *r);
+guise_status guise_eval(guise_engine *g, const char *suite, const guise_eval_options *o,
+                        guise_eval_report *r);
 
 // ---- Timing, on random data. Only times of one session on a quiet machine compare.
 typedef struct {
@@ -227,8 +229,7 @@ void guise_set_threads(int n); // of the process; 0: as many as processors, the 
 // Any weights file to safetensors; half: in 16 bits.
 guise_status guise_convert(guise_engine *g, const char *in, const char *out, bool half);
 typedef struct {
-    char *name, *path; // path NULL: not found
-    char *use, *licence;
+    char *name, *path, *use, *licence; // path NULL: not found
     const char *state; // "ok", "changed" (not the known bytes), "unknown" (no known sum), "absent"
     unsigned long long bytes;
     char sha256[65];
@@ -242,7 +243,6 @@ typedef struct {
     const char *backend, *why; // "CPU", and why not the other
 } guise_machine;
 guise_status guise_doctor(guise_engine *g, guise_machine *m); // takes about a second
-
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

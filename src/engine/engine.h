@@ -52,6 +52,7 @@ guise_status find_weights(const char *name, char **path, base_error *e); // GUIS
 guise_status find_model(const char *file, char **path, base_error *e);
 char *find_optional(const char *file, bool weights); // NULL: nowhere
 bool find_weights_dirs(base_names *dirs);            // all of them that exist
+bool find_generators(base_names *all); // in the first folder that holds one; false: out of memory
 guise_status find_default_generator(char **path, base_error *e);
 char *find_stem(const char *path, char name[64]); // "a/b.onnx" -> "b"
 

@@ -92,32 +92,41 @@ static bool is_generator(const char *path)
     return yes;
 }
 
-static char *first_generator(const char *dir)
+static bool generators_in(base_names *all, const char *dir)
 {
     base_names files = {0};
-    char *found = NULL;
-    if (base_names_read(&files, dir, NULL)) return NULL;
-    for (size_t i = 0; !found && i < files.n; i++) {
+    bool ok = true;
+    if (base_names_read(&files, dir, NULL)) return true;
+    for (size_t i = 0; ok && i < files.n; i++) {
         const char *dot = strrchr(files.name[i], '.');
         if (!dot || strcmp(dot, ".safetensors") != 0) continue;
         char *path = base_format("%s/%s", dir, files.name[i]);
-        if (path && is_generator(path))
-            found = path;
-        else
-            base_free(path);
+        ok = path && (!is_generator(path) || base_names_add(all, path));
+        base_free(path);
     }
     base_names_free(&files);
-    return found;
+    return ok;
+}
+
+bool find_generators(base_names *all)
+{
+    base_names dirs = {0};
+    bool ok = find_weights_dirs(&dirs);
+    for (size_t i = 0; ok && !all->n && i < dirs.n; i++) ok = generators_in(all, dirs.name[i]);
+    base_names_free(&dirs);
+    return ok;
 }
 
 guise_status find_default_generator(char **path, base_error *e)
 {
-    base_names dirs = {0};
-    bool ok = find_weights_dirs(&dirs);
+    base_names all = {0};
     *path = NULL;
-    for (size_t i = 0; ok && !*path && i < dirs.n; i++) *path = first_generator(dirs.name[i]);
-    base_names_free(&dirs);
-    if (*path) return GUISE_OK;
+    bool ok = find_generators(&all);
+    if (ok && all.n) ok = (*path = base_copy_text(all.name[0])) != NULL;
+    bool none = ok && !all.n;
+    base_names_free(&all);
+    if (!ok) return base_no_memory(e);
+    if (!none) return GUISE_OK;
     return base_fail(e, GUISE_IO,
                      "no generator was found; name one with --weights, or its folder in "
                      "GUISE_WEIGHTS");

@@ -1,4 +1,4 @@
-// train.c -- training and measuring: the public functions over train.
+// train.c -- training: the public functions over train.
 #include "train/train.h"
 #include "engine/engine.h"
 #include <string.h>
@@ -84,50 +84,6 @@ guise_status guise_train(guise_engine *g, const char *recipe, const guise_train_
         s = train_start(&c, e);
     }
     base_free(identity);
-    base_free(detector);
-    return s;
-}
-
-// File of the engine's generator, without loading it.
-static guise_status generator_file(guise_engine *g, char **path)
-{
-    if (g->config.weights) {
-        *path = base_copy_text(g->config.weights);
-        return *path ? GUISE_OK : base_no_memory(&g->error);
-    }
-    if (g->config.model) return find_weights(g->config.model, path, &g->error);
-    return find_default_generator(path, &g->error);
-}
-
-guise_status guise_measure(guise_engine *g, const guise_train_options *o, int pairs,
-                           const char *sheet, guise_measurement *m)
-{
-    base_error *e = engine_begin(g);
-    *m = (guise_measurement){0};
-    if (!o || !o->data || !o->measure)
-        return base_fail(e, GUISE_BAD_ARGUMENT, "measuring needs data and a measuring recogniser");
-    if (pairs < 0 || pairs > 100000)
-        return base_fail(e, GUISE_BAD_ARGUMENT, "pairs lies in 1..100000, not at %d", pairs);
-    char *identity = NULL, *weights = NULL, *detector = detector_file(g);
-    train_measurement t = {0};
-    guise_status s = identity_file(g, &identity);
-    if (!s) s = generator_file(g, &weights);
-    if (!s) {
-        train_measure_config c = {.generator = weights,
-                                  .data = o->data,
-                                  .landmarks = o->landmarks,
-                                  .detector = detector,
-                                  .identity = identity,
-                                  .measure = o->measure,
-                                  .sheet = sheet,
-                                  .pairs = pairs};
-        s = train_measure(&t, &c, e);
-    }
-    if (!s)
-        *m = (guise_measurement){t.pairs, t.to_source, t.to_target, t.closer,
-                                 t.top1,  t.self_l1,   t.sharpness};
-    base_free(identity);
-    base_free(weights);
     base_free(detector);
     return s;
 }

@@ -1,0 +1,8 @@
+// suites.h -- the suites there are, one a file.
+#ifndef GUISE_EVAL_SUITES_H
+#define GUISE_EVAL_SUITES_H
+#include "eval/eval.h"
+
+extern const eval_suite eval_suite_pairs; // what a training shows of its progress
+
+#endif
