@@ -193,8 +193,7 @@ TEST(identity_layers_step_further)
     nn_linear(nn_at(m, "style1.linear"), x, 2, true);
     nn_linear(nn_at(m, "other"), x, 2, true);
     CHECK(!train_learner_settle(&l, 1, false, &e));
-    l.fast_name = ".linear.weight";
-    l.fast_rate = 16;
+    CHECK(!train_learner_hurry(&l, ".linear.weight", 16, &e));
     float was[16];
     memcpy(was, nn_params_data(l.params), sizeof was);
     for (int i = 0; i < 16; i++) l.grad[i] = 3; // Adam's first step is lr, whatever the gradient

@@ -16,10 +16,8 @@ guise_status train_learner_settle(train_learner *l, uint64_t seed, bool average,
     l->grad = base_alloc(l->floats, sizeof *l->grad);
     l->m = base_alloc(l->floats, sizeof *l->m);
     l->v = base_alloc(l->floats, sizeof *l->v);
-    l->before = base_alloc(l->floats, sizeof *l->before);
     if (average) l->average = base_alloc(l->floats, sizeof *l->average);
-    if (!l->grad || !l->m || !l->v || !l->before || (average && !l->average))
-        return base_no_memory(e);
+    if (!l->grad || !l->m || !l->v || (average && !l->average)) return base_no_memory(e);
     if (average) memcpy(l->average, nn_params_data(l->params), l->floats * sizeof *l->average);
     return GUISE_OK;
 }
@@ -40,22 +38,41 @@ static bool is_fast(const train_learner *l, const nn_entry *e)
     return l->fast_name && e->kind == NN_WEIGHT && !e->frozen && strstr(e->name, l->fast_name);
 }
 
-// Adam has moved all weights by one step: make that of the fast ones longer.
-static void lengthen(const train_learner *l, float *w)
+guise_status train_learner_hurry(train_learner *l, const char *name, double rate, base_error *e)
 {
-    for (size_t i = 0; i < nn_params_n(l->params); i++) {
-        const nn_entry *e = nn_params_entry(l->params, i);
-        if (!is_fast(l, e)) continue;
-        for (size_t k = e->offset; k < e->offset + e->count; k++)
-            w[k] = (float)(l->before[k] + l->fast_rate * ((double)w[k] - l->before[k]));
-    }
+    size_t fast = 0;
+    l->fast_name = name && rate != 1 ? name : NULL;
+    l->fast_rate = rate;
+    for (size_t i = 0; i < nn_params_n(l->params); i++)
+        if (is_fast(l, nn_params_entry(l->params, i))) fast += nn_params_entry(l->params, i)->count;
+    base_free(l->before);
+    l->before = base_alloc(fast ? fast : 1, sizeof *l->before);
+    return l->before ? GUISE_OK : base_no_memory(e);
 }
 
 static void remember(const train_learner *l, const float *w)
 {
-    for (size_t i = 0; i < nn_params_n(l->params); i++) {
+    float *to = l->before;
+    for (size_t i = 0; l->fast_name && i < nn_params_n(l->params); i++) {
         const nn_entry *e = nn_params_entry(l->params, i);
-        if (is_fast(l, e)) memcpy(l->before + e->offset, w + e->offset, e->count * sizeof *w);
+        if (!is_fast(l, e)) continue;
+        memcpy(to, w + e->offset, e->count * sizeof *w);
+        to += e->count;
+    }
+}
+
+// Adam has moved all weights by one step: make that of the fast ones longer.
+static void lengthen(const train_learner *l, float *w)
+{
+    const float *from = l->before;
+    for (size_t i = 0; l->fast_name && i < nn_params_n(l->params); i++) {
+        const nn_entry *e = nn_params_entry(l->params, i);
+        if (!is_fast(l, e)) continue;
+        for (size_t k = 0; k < e->count; k++) {
+            float *now = &w[e->offset + k];
+            *now = (float)(from[k] + l->fast_rate * ((double)*now - from[k]));
+        }
+        from += e->count;
     }
 }
 

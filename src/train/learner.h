@@ -6,7 +6,7 @@
 typedef struct {
     nn_params *params;
     float *grad, *m, *v, *average; // laid out as the parameters; average NULL where not wanted
-    float *before;                 // fast weights ahead of a step
+    float *before;                 // fast weights ahead of a step, one after the other
     size_t floats;
     int64_t steps;         // of Adam
     double fast_rate;      // steps of weights whose names hold fast_name are so many times as long;
@@ -16,6 +16,8 @@ typedef struct {
 // Open an empty store; build the network in a graph; then settle: initial values and memory.
 guise_status train_learner_open(train_learner *l, base_error *e);
 guise_status train_learner_settle(train_learner *l, uint64_t seed, bool average, base_error *e);
+// Weights whose names hold `name` take steps `rate` times as long (rate 1, name NULL: none do).
+guise_status train_learner_hurry(train_learner *l, const char *name, double rate, base_error *e);
 void train_learner_close(train_learner *l);
 // One step of Adam along grad, then of the average.
 void train_learner_step(train_learner *l, nn_adam adam, double ema);

@@ -44,10 +44,8 @@ guise_status train_work_open(train_work *w, const train_options *o, const train_
     if (!s && o->adv_from >= 0)
         s = train_network_open(&w->network[1], o->discriminator, o->discriminator_options, e);
     if (!s) s = system->open(w, e);
-    if (!s && w->network[0].net->swapper && o->style_rate > 1) {
-        w->learner[0].fast_name = w->network[0].net->swapper->fast;
-        w->learner[0].fast_rate = o->style_rate;
-    }
+    const model_swapper *swapper = w->network[0].net ? w->network[0].net->swapper : NULL;
+    if (!s && swapper) s = train_learner_hurry(&w->learner[0], swapper->fast, o->style_rate, e);
     return s;
 }
 
