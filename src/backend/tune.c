@@ -18,6 +18,7 @@ static choice *table;
 static size_t n, cap;
 static char *file;
 static bool told; // that we measure, once
+static bool fixed;
 
 static choice *find(const int64_t key[NUMBERS])
 {
@@ -44,6 +45,21 @@ int cpu_tune_find(const cpu_tune_key *k)
     int way = c ? c->way : -1;
     pthread_mutex_unlock(&lock);
     return way;
+}
+
+void cpu_tune_fixed(bool on)
+{
+    pthread_mutex_lock(&lock);
+    fixed = on;
+    pthread_mutex_unlock(&lock);
+}
+
+bool cpu_tune_is_fixed(void)
+{
+    pthread_mutex_lock(&lock);
+    bool is = fixed;
+    pthread_mutex_unlock(&lock);
+    return is;
 }
 
 // "guise 1 dnnl 2.6.3 isa ...: " begins every line, so that a file from another machine is passed

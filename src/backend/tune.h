@@ -11,5 +11,9 @@ typedef struct { // all that the fastest way depends on; no padding bytes
 int cpu_tune_find(const cpu_tune_key *k); // -1: not known
 void cpu_tune_tell(void);                 // in the log, once: choices are being measured now
 void cpu_tune_put(const cpu_tune_key *k, int way);
+// While on, nothing is measured: the fixed rule chooses for convolutions opened from now on, so
+// that results are the same bits every time, whatever the file says.
+void cpu_tune_fixed(bool on);
+bool cpu_tune_is_fixed(void);
 
 #endif
