@@ -1,40 +1,19 @@
 // generator.c -- a swap generator: built as the card in its weights file says, then run.
 #include "engine/engine.h"
-#include "model/card.h"
-#include <stdlib.h>
+#include "train/card.h"
 #include <string.h>
-
-// A whole number out of the card.
-static guise_status card_number(const base_tensors *t, const char *path, const char *key, int least,
-                                int most, int *out, base_error *e)
-{
-    const char *text = base_tensors_meta(t, key);
-    char *end = NULL;
-    long v = text ? strtol(text, &end, 10) : 0;
-    if (!text || end == text || *end || v < least || v > most)
-        return base_fail(e, GUISE_BAD_FILE, "%s: its card says no usable %s (%d to %d)", path, key,
-                         least, most);
-    *out = (int)v;
-    return GUISE_OK;
-}
 
 static guise_status read_card(generator *g, const base_tensors *t, const char *path, base_error *e)
 {
-    const char *network = base_tensors_meta(t, CARD_NETWORK);
-    const char *layout = base_tensors_meta(t, CARD_TEMPLATE);
-    const char *identity = base_tensors_meta(t, CARD_IDENTITY);
-    if (!network || !layout || !identity)
-        return base_fail(e, GUISE_BAD_FILE,
-                         "%s: is no generator of ours: its metadata lacks %s, %s or %s", path,
-                         CARD_NETWORK, CARD_TEMPLATE, CARD_IDENTITY);
+    train_card c;
+    guise_status s = train_card_read(&c, t, path, e);
+    if (s) return s;
     find_stem(path, g->name);
-    snprintf(g->identity, sizeof g->identity, "%s", identity);
-    base_error why = {{0}};
-    guise_status s = template_by_name(layout, &g->layout, &why);
-    if (!s) s = train_network_open(&g->net, network, base_tensors_meta(t, CARD_OPTIONS), &why);
-    if (s) return base_fail(e, s == GUISE_NO_MEMORY ? s : GUISE_BAD_FILE, "%s: %s", path, why.text);
-    s = card_number(t, path, CARD_SIZE, 16, 2048, &g->size, e);
-    return s ? s : card_number(t, path, CARD_LENGTH, 1, 65536, &g->length, e);
+    snprintf(g->identity, sizeof g->identity, "%s", c.identity);
+    g->size = c.size;
+    g->length = c.length;
+    g->layout = c.layout;
+    return train_card_network(&g->net, &c, t, path, e);
 }
 
 static guise_status build(generator *g, const base_tensors *t, const char *path, base_error *e)
