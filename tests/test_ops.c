@@ -99,8 +99,11 @@ static double kernel_error(tg_node *y, bool last)
     call.out = out;
     if (op->map) op->map(y, tg_count(y->shape), x, out);
     if (op->cpu && op->prepare && op->prepare(y, &wish, &call.state)) worst = INFINITY;
-    if (op->cpu && op->cpu(&call)) worst = INFINITY;
+    size_t room = op->scratch && !(worst > 0) ? op->scratch(call.state) : 0;
+    if (room && (call.scratch = base_aligned(room))) memset(call.scratch, 0xff, room);
+    if (op->cpu && !(worst > 0) && op->cpu(&call)) worst = INFINITY;
     if (op->release) op->release(call.state);
+    base_free(call.scratch);
     for (int64_t k = 0; k < tg_count(y->shape); k++) worse(&worst, (double)want[k], (double)out[k]);
     for (int i = 0; i < y->n_in; i++) base_free(in[i]);
     base_free(want);

@@ -12,7 +12,7 @@ int cpu_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, 
 typedef struct {
     int64_t n, c, h, w, o, oh, ow, kh, kw, stride, groups;
     int64_t top, left, bottom, right; // zero padding
-    int64_t reflect;                  // or mirrored padding, on all sides; CPU_CONV_Y only
+    int64_t reflect;                  // or mirrored padding of x, on all sides; not CPU_CONV_DX
 } cpu_conv_shape;
 
 typedef enum {

@@ -1,6 +1,7 @@
 // conv.c -- a convolution by the way that suits it: oneDNN's direct one, or Winograd's.
 #include "backend/direct.h"
 #include "backend/tune.h"
+#include "backend/wino_dw.h"
 #include "backend/winograd.h"
 #include <omp.h>
 #include <string.h>
@@ -10,6 +11,8 @@ enum { DIRECT, WINO_2, WINO_4, WINO_6, WAYS };
 struct cpu_conv {
     cpu_direct *direct;
     cpu_wino *wino;
+    cpu_wino_dw *wino_dw;
+    cpu_conv_kind kind;
     cpu_conv_shape shape;
     size_t padded_bytes; // for the direct way: x with its mirrored rim, in scratch
     char how[32];
@@ -20,12 +23,13 @@ static int make(cpu_conv *c, cpu_conv_kind kind, int way, const cpu_conv_post *p
     cpu_conv_shape s = c->shape;
     if (way != DIRECT) {
         snprintf(c->how, sizeof c->how, "winograd %d", 2 * way);
+        if (kind == CPU_CONV_DW) return cpu_wino_dw_open(&c->wino_dw, &s, 2 * way);
         return cpu_wino_open(&c->wino, kind, &s, 2 * way, post, keep);
     }
     if (s.reflect) {
         s.h += 2 * s.reflect;
         s.w += 2 * s.reflect;
-        c->padded_bytes = sizeof(float) * (size_t)(s.n * s.h * s.w * s.c);
+        c->padded_bytes = (sizeof(float) * (size_t)(s.n * s.h * s.w * s.c) + 63) / 64 * 64;
     }
     return cpu_direct_open(&c->direct, kind, &s, post, keep);
 }
@@ -34,15 +38,17 @@ static void unmake(cpu_conv *c)
 {
     cpu_direct_close(c->direct);
     cpu_wino_close(c->wino);
-    *c = (cpu_conv){.shape = c->shape};
+    cpu_wino_dw_close(c->wino_dw);
+    *c = (cpu_conv){.kind = c->kind, .shape = c->shape};
 }
 
 // Without measuring: Winograd's way where it was faster on every machine tried. Its transforms
 // cost as much for few channels as for many.
 static int rule(cpu_conv_kind kind, const cpu_conv_shape *s)
 {
-    bool wide = s->c >= 96 && s->o >= 96 && s->oh * s->ow >= 144;
-    return wide && cpu_wino_fits(kind, s) ? WINO_4 : DIRECT;
+    int64_t wide = kind == CPU_CONV_DW ? 48 : 96;
+    if (s->c < wide || s->o < wide || s->oh * s->ow < 144) return DIRECT;
+    return cpu_wino_fits(kind, s) ? WINO_4 : DIRECT;
 }
 
 typedef struct { // operands for trying, all zeros
@@ -121,8 +127,10 @@ int cpu_conv_open(cpu_conv **out, cpu_conv_kind kind, const cpu_conv_shape *s,
     *out = NULL;
     cpu_conv *c = base_alloc(1, sizeof *c);
     if (!c) return GUISE_NO_MEMORY;
+    c->kind = kind;
     c->shape = *s;
-    int way = wish.measure ? measured(c, kind, post, wish.keep_weights) : rule(kind, s);
+    bool measure = wish.measure && !cpu_tune_is_fixed();
+    int way = measure ? measured(c, kind, post, wish.keep_weights) : rule(kind, s);
     int e = make(c, kind, way, post, wish.keep_weights);
     if (e)
         cpu_conv_close(c);
@@ -159,13 +167,22 @@ int cpu_conv_run(cpu_conv *c, const float *a, const float *b, const float *bias,
                  void *scratch)
 {
     if (c->wino) return cpu_wino_run(c->wino, a, b, bias, out, scratch);
-    if (c->shape.reflect) pad(&c->shape, a, scratch);
-    return cpu_direct_run(c->direct, c->shape.reflect ? scratch : a, b, bias, out);
+    if (c->wino_dw) return cpu_wino_dw_run(c->wino_dw, a, b, out, scratch);
+    void *rest = (char *)scratch + c->padded_bytes;
+    const float *x = c->kind == CPU_CONV_DW ? b : a;
+    if (c->shape.reflect) {
+        pad(&c->shape, x, scratch);
+        x = scratch;
+    }
+    return c->kind == CPU_CONV_DW ? cpu_direct_run(c->direct, a, x, bias, out, rest)
+                                  : cpu_direct_run(c->direct, x, b, bias, out, rest);
 }
 
 size_t cpu_conv_scratch(const cpu_conv *c)
 {
-    return c->wino ? cpu_wino_scratch(c->wino) : c->padded_bytes;
+    if (c->wino) return cpu_wino_scratch(c->wino);
+    if (c->wino_dw) return cpu_wino_dw_scratch(c->wino_dw);
+    return c->padded_bytes + cpu_direct_scratch(c->direct);
 }
 
 void cpu_conv_forget(cpu_conv *c)
@@ -176,7 +193,10 @@ void cpu_conv_forget(cpu_conv *c)
 
 size_t cpu_conv_bytes(const cpu_conv *c)
 {
-    return c->wino ? cpu_wino_bytes(c->wino) : cpu_direct_bytes(c->direct);
+    return c->wino ? cpu_wino_bytes(c->wino) : c->direct ? cpu_direct_bytes(c->direct) : 0;
 }
 
-const char *cpu_conv_how(const cpu_conv *c) { return c->wino ? c->how : cpu_direct_how(c->direct); }
+const char *cpu_conv_how(const cpu_conv *c)
+{
+    return c->direct ? cpu_direct_how(c->direct) : c->how;
+}

@@ -7,8 +7,8 @@
 typedef struct {
     dnnl_memory_t user, inside; // the same handle where the descriptors agree
     dnnl_primitive_t reorder;   // user -> inside for inputs, inside -> user for the output
-    void *buffer;               // behind inside, when it is not user
-    size_t bytes;
+    void *buffer;               // behind inside where that is kept; else it lies in scratch
+    size_t bytes;               // of inside, when it is not user
 } operand;
 
 struct cpu_direct {
@@ -104,16 +104,15 @@ static dnnl_primitive_desc_t best(cpu_conv_kind kind, const cpu_conv_shape *s,
     return any;
 }
 
-static dnnl_status_t operand_open(operand *o, const shim_md *user, shim_desc inside, bool output)
+static dnnl_status_t operand_open(operand *o, const shim_md *user, shim_desc inside, bool output,
+                                  bool keep)
 {
     dnnl_status_t e = shim_memory(&o->user, shim_ref(user), shim_engine());
     if (e || shim_same(shim_ref(user), inside)) return e;
-    o->bytes = shim_bytes(inside);
-    o->buffer = base_aligned(o->bytes);
-    if (!o->buffer) return dnnl_out_of_memory;
-    memset(o->buffer, 0, o->bytes); // padding channels of blocked layouts
+    o->bytes = (shim_bytes(inside) + 63) / 64 * 64;
+    if (keep && !(o->buffer = base_aligned(o->bytes))) return dnnl_out_of_memory;
     e = shim_memory(&o->inside, inside, shim_engine());
-    if (!e) e = dnnl_memory_set_data_handle(o->inside, o->buffer);
+    if (!e && keep) e = dnnl_memory_set_data_handle(o->inside, o->buffer);
     if (!e)
         e = output ? shim_reorder(&o->reorder, inside, shim_ref(user), shim_engine())
                    : shim_reorder(&o->reorder, shim_ref(user), inside, shim_engine());
@@ -131,6 +130,7 @@ static void operand_close(operand *o)
 static dnnl_status_t operands(cpu_direct *c, cpu_conv_kind kind, const cpu_conv_shape *s,
                               const_dnnl_primitive_desc_t pd, bool bias)
 {
+    c->keep &= kind != CPU_CONV_DW;
     bool grouped = s->groups > 1;
     const int64_t xd[] = {s->n, s->c, s->h, s->w}, yd[] = {s->n, s->o, s->oh, s->ow};
     const int64_t wd[] = {s->groups, s->o / s->groups, s->c / s->groups, s->kh, s->kw};
@@ -145,9 +145,9 @@ static dnnl_status_t operands(cpu_direct *c, cpu_conv_kind kind, const cpu_conv_
     shim_desc xi = shim_query(pd, dx ? dnnl_query_diff_src_md : dnnl_query_src_md);
     shim_desc wi = shim_query(pd, dw ? dnnl_query_diff_weights_md : dnnl_query_weights_md);
     shim_desc yi = shim_query(pd, dx || dw ? dnnl_query_diff_dst_md : dnnl_query_dst_md);
-    if (!e) e = operand_open(&c->a, dx || dw ? &y : &x, dx || dw ? yi : xi, false);
-    if (!e) e = operand_open(&c->b, dw ? &x : &w, dw ? xi : wi, false);
-    if (!e) e = operand_open(&c->out, dx ? &x : dw ? &w : &y, dx ? xi : dw ? wi : yi, true);
+    if (!e) e = operand_open(&c->a, dx || dw ? &y : &x, dx || dw ? yi : xi, false, false);
+    if (!e) e = operand_open(&c->b, dw ? &x : &w, dw ? xi : wi, false, c->keep);
+    if (!e) e = operand_open(&c->out, dx ? &x : dw ? &w : &y, dx ? xi : dw ? wi : yi, true, false);
     if (!e && bias) e = shim_memory(&c->bias, shim_ref(&b), shim_engine());
     c->arg_a = dx || dw ? DNNL_ARG_DIFF_DST : DNNL_ARG_SRC;
     c->arg_b = dw ? DNNL_ARG_SRC : DNNL_ARG_WEIGHTS;
@@ -172,8 +172,8 @@ int cpu_direct_open(cpu_direct **out, cpu_conv_kind kind, const cpu_conv_shape *
         const char *how = "";
         dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&how);
         snprintf(c->how, sizeof c->how, "%s", how);
+        c->keep = keep_weights;
         e = operands(c, kind, s, pd, post->bias);
-        c->keep = keep_weights && kind != CPU_CONV_DW;
     }
     if (!e) e = dnnl_primitive_create(&c->prim, pd);
     if (!e) e = dnnl_stream_create(&c->stream, shim_engine(), dnnl_stream_default_flags);
@@ -209,9 +209,24 @@ static dnnl_status_t give(operand *o, const float *data)
     return dnnl_memory_set_data_handle(o->user, (void *)(uintptr_t)data);
 }
 
-int cpu_direct_run(cpu_direct *c, const float *a, const float *b, const float *bias, float *out)
+// Memory for operands that do not keep theirs, one after the other.
+static dnnl_status_t give_scratch(cpu_direct *c, char *scratch)
 {
-    dnnl_status_t e = give(&c->a, a);
+    operand *all[] = {&c->a, &c->b, &c->out};
+    dnnl_status_t e = dnnl_success;
+    for (int i = 0; !e && i < 3; i++) {
+        if (!all[i]->reorder || all[i]->buffer) continue;
+        e = dnnl_memory_set_data_handle(all[i]->inside, scratch);
+        scratch += all[i]->bytes;
+    }
+    return e;
+}
+
+int cpu_direct_run(cpu_direct *c, const float *a, const float *b, const float *bias, float *out,
+                   void *scratch)
+{
+    dnnl_status_t e = give_scratch(c, scratch);
+    if (!e) e = give(&c->a, a);
     if (!e) e = give(&c->b, b);
     if (!e) e = give(&c->out, out);
     if (!e && c->bias) e = dnnl_memory_set_data_handle(c->bias, (void *)(uintptr_t)bias);
@@ -230,6 +245,11 @@ int cpu_direct_run(cpu_direct *c, const float *a, const float *b, const float *b
 
 void cpu_direct_forget(cpu_direct *c) { c->packed = false; }
 
-size_t cpu_direct_bytes(const cpu_direct *c) { return c->a.bytes + c->b.bytes + c->out.bytes; }
+size_t cpu_direct_bytes(const cpu_direct *c) { return c->b.buffer ? c->b.bytes : 0; }
+
+size_t cpu_direct_scratch(const cpu_direct *c)
+{
+    return c->a.bytes + c->out.bytes + (c->b.buffer ? 0 : c->b.bytes);
+}
 
 const char *cpu_direct_how(const cpu_direct *c) { return c->how; }

@@ -53,11 +53,17 @@ dnnl_status_t shim_conv_desc(dnnl_primitive_desc_t *pd, cpu_conv_kind kind, cons
                                                           c->after, attr);
 }
 
-dnnl_status_t shim_matmul_desc(dnnl_primitive_desc_t *pd, const shim_md *v, const shim_md *u,
-                               const shim_md *y, dnnl_engine_t engine)
+static dnnl_status_t append_sum(dnnl_post_ops_t ops)
+{
+    return dnnl_post_ops_append_sum(ops, 1, 0, dnnl_data_type_undef);
+}
+
+static dnnl_status_t matmul_desc(dnnl_primitive_desc_t *pd, const shim_md *v, const shim_md *u,
+                                 const shim_md *y, const_dnnl_primitive_attr_t attr,
+                                 dnnl_engine_t engine)
 {
     return dnnl_matmul_primitive_desc_create(pd, engine, shim_ref(v), shim_ref(u), NULL,
-                                             shim_ref(y), NULL);
+                                             shim_ref(y), attr);
 }
 
 #else
@@ -105,15 +111,34 @@ dnnl_status_t shim_conv_desc(dnnl_primitive_desc_t *pd, cpu_conv_kind kind, cons
     return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, engine, hint) : s;
 }
 
-dnnl_status_t shim_matmul_desc(dnnl_primitive_desc_t *pd, const shim_md *v, const shim_md *u,
-                               const shim_md *y, dnnl_engine_t engine)
+static dnnl_status_t append_sum(dnnl_post_ops_t ops) { return dnnl_post_ops_append_sum(ops, 1); }
+
+static dnnl_status_t matmul_desc(dnnl_primitive_desc_t *pd, const shim_md *v, const shim_md *u,
+                                 const shim_md *y, const_dnnl_primitive_attr_t attr,
+                                 dnnl_engine_t engine)
 {
     dnnl_matmul_desc_t d;
     dnnl_status_t s = dnnl_matmul_desc_init(&d, shim_ref(v), shim_ref(u), NULL, shim_ref(y));
-    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, NULL, engine, NULL) : s;
+    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, engine, NULL) : s;
 }
 
 #endif
+
+dnnl_status_t shim_matmul_desc(dnnl_primitive_desc_t *pd, const shim_md *v, const shim_md *u,
+                               const shim_md *y, bool add, dnnl_engine_t engine)
+{
+    if (!add) return matmul_desc(pd, v, u, y, NULL, engine);
+    dnnl_primitive_attr_t attr = NULL;
+    dnnl_post_ops_t ops = NULL;
+    dnnl_status_t s = dnnl_primitive_attr_create(&attr);
+    if (!s) s = dnnl_post_ops_create(&ops);
+    if (!s) s = append_sum(ops);
+    if (!s) s = dnnl_primitive_attr_set_post_ops(attr, ops);
+    if (!s) s = matmul_desc(pd, v, u, y, attr, engine);
+    if (ops) dnnl_post_ops_destroy(ops);
+    if (attr) dnnl_primitive_attr_destroy(attr);
+    return s;
+}
 
 static dnnl_engine_t the_engine; // one for the process, never changed after once() has made it
 static void once(void)

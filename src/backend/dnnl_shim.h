@@ -40,8 +40,8 @@ typedef struct {
 dnnl_status_t shim_conv_desc(dnnl_primitive_desc_t *pd, cpu_conv_kind kind, const shim_conv *c,
                              bool training, const_dnnl_primitive_attr_t attr, dnnl_engine_t engine,
                              const_dnnl_primitive_desc_t hint);
-// y [b,m,n] = v [b,m,k] u [b,k,n]
+// y [b,m,n] = v [b,m,k] u [b,k,n]; add: to what y holds
 dnnl_status_t shim_matmul_desc(dnnl_primitive_desc_t *pd, const shim_md *v, const shim_md *u,
-                               const shim_md *y, dnnl_engine_t engine);
+                               const shim_md *y, bool add, dnnl_engine_t engine);
 dnnl_engine_t shim_engine(void); // the process's one CPU engine; NULL if it cannot be made
 #endif

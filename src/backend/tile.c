@@ -90,6 +90,23 @@ static const float g6[8][3] = {{1, 0, 0},
             UNROLL for (int k = 0; k < (N); k++) if (AT[j][k] != 0) s += AT[j][k] * t[i][k];       \
             y[i * (M) + j] = s;                                                                    \
         }                                                                                          \
+    }                                                                                              \
+    BASE_SIMD static void adjoint##M(const tile_lanes *d, float *v, size_t step)                   \
+    {                                                                                              \
+        tile_lanes t[N][M];                                                                        \
+        UNROLL for (int i = 0; i < (N); i++) UNROLL for (int j = 0; j < (M); j++)                  \
+        {                                                                                          \
+            tile_lanes s = {0};                                                                    \
+            UNROLL for (int k = 0; k < (M); k++) if (AT[k][i] != 0) s +=                           \
+                AT[k][i] * d[k * (M) + j];                                                         \
+            t[i][j] = s;                                                                           \
+        }                                                                                          \
+        UNROLL for (int i = 0; i < (N); i++) UNROLL for (int j = 0; j < (N); j++)                  \
+        {                                                                                          \
+            tile_lanes s = {0};                                                                    \
+            UNROLL for (int k = 0; k < (M); k++) if (AT[k][j] != 0) s += AT[k][j] * t[i][k];       \
+            LANES(v + (size_t)(i * (N) + j) * step) = s;                                           \
+        }                                                                                          \
     }
 TRANSFORMS(2, 4, bt2, at2)
 TRANSFORMS(4, 6, bt4, at4)
@@ -97,6 +114,7 @@ TRANSFORMS(6, 8, bt6, at6)
 
 tile_input *tile_input_of(int m) { return m == 2 ? input2 : m == 4 ? input4 : input6; }
 tile_output *tile_output_of(int m) { return m == 2 ? output2 : m == 4 ? output4 : output6; }
+tile_input *tile_adjoint_of(int m) { return m == 2 ? adjoint2 : m == 4 ? adjoint4 : adjoint6; }
 
 BASE_SIMD void tile_weight(int m, const tile_lanes g[9], float *u, size_t step)
 {
@@ -110,4 +128,22 @@ BASE_SIMD void tile_weight(int m, const tile_lanes g[9], float *u, size_t step)
         for (int j = 0; j < n; j++)
             LANES(u + (size_t)(i * n + j) * step) =
                 t[i][0] * a[j][0] + t[i][1] * a[j][1] + t[i][2] * a[j][2];
+}
+
+BASE_SIMD void tile_weight_adjoint(int m, const float *u, size_t step, tile_lanes g[9])
+{
+    const float(*a)[3] = m == 2 ? g2 : m == 4 ? g4 : g6;
+    int n = m + 2;
+    tile_lanes t[3][TILE_MAX] = {0};
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++) {
+            tile_lanes x = CLANES(u + (size_t)(i * n + j) * step);
+            for (int k = 0; k < 3; k++) t[k][j] += a[i][k] * x;
+        }
+    for (int k = 0; k < 3; k++)
+        for (int l = 0; l < 3; l++) {
+            tile_lanes s = {0};
+            for (int j = 0; j < n; j++) s += a[j][l] * t[k][j];
+            g[3 * k + l] = s;
+        }
 }

@@ -1,4 +1,4 @@
-// tile.h -- the three transforms of Winograd's minimal filtering, 16 channels at a time.
+// tile.h -- the transforms of Winograd's minimal filtering, 16 channels at a time.
 #ifndef GUISE_BACKEND_TILE_H
 #define GUISE_BACKEND_TILE_H
 #include "base/base.h"
@@ -9,12 +9,16 @@ typedef float tile_lanes __attribute__((vector_size(TILE_LANES * sizeof(float)),
 // For output tiles of side m (2, 4, 6), with n = m + 2:
 //   input  d [n][n] -> v [n*n], v at steps of `step` floats: B' d B
 //   output v [n*n] at steps of `step` floats -> y [m][m]: A' v A
+//   adjoint dy [m][m] -> v [n*n] at steps of `step` floats: A dy A'
 // All elements are TILE_LANES channels.
 typedef void tile_input(const tile_lanes *d, float *v, size_t step);
 typedef void tile_output(const float *v, size_t step, tile_lanes *y);
 tile_input *tile_input_of(int m);
 tile_output *tile_output_of(int m);
+tile_input *tile_adjoint_of(int m);
 // g [9]: 3x3 kernels, row-major -> u [n*n] at steps of `step` floats: G g G'
 void tile_weight(int m, const tile_lanes g[9], float *u, size_t step);
+// The adjoint of that: u -> g [9], G' u G
+void tile_weight_adjoint(int m, const float *u, size_t step, tile_lanes g[9]);
 
 #endif

@@ -7,7 +7,8 @@
 
 typedef struct cpu_wino cpu_wino;
 
-// Can this convolution be done so? Stride 1, 3x3, one group, padding 0..2.
+// Can this convolution be done so? Stride 1, 3x3, one group, padding 0..2. Weight gradients:
+// wino_dw.h.
 bool cpu_wino_fits(cpu_conv_kind kind, const cpu_conv_shape *s);
 // m: side of the output tiles, 2, 4 or 6. CPU_CONV_Y and CPU_CONV_DX; layouts as cpu_conv.
 int cpu_wino_open(cpu_wino **w, cpu_conv_kind kind, const cpu_conv_shape *s, int m,
