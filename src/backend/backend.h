@@ -63,4 +63,9 @@ typedef struct {
 void cpu_describe(cpu_facts *f);
 void cpu_set_threads(int n); // for the whole process; 0: all cores
 
+// Vectors that this machine has and ONEDNN_MAX_CPU_ISA allows: our kernels go by the same as
+// oneDNN's.
+typedef enum { CPU_PLAIN, CPU_AVX2, CPU_AVX512 } cpu_level;
+cpu_level cpu_has(void);
+
 #endif

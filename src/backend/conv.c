@@ -1,17 +1,20 @@
-// conv.c -- a convolution by the way that suits it: oneDNN's direct one, or Winograd's.
+// conv.c -- a convolution by the way that suits it: oneDNN's direct one, Winograd's, or one for few
+// channels.
 #include "backend/direct.h"
+#include "backend/narrow.h"
 #include "backend/tune.h"
 #include "backend/wino_dw.h"
 #include "backend/winograd.h"
 #include <omp.h>
 #include <string.h>
 
-enum { DIRECT, WINO_2, WINO_4, WINO_6, WAYS };
+enum { DIRECT, WINO_2, WINO_4, WINO_6, NARROW, WAYS }; // numbers in the file of choices
 
 struct cpu_conv {
     cpu_direct *direct;
     cpu_wino *wino;
     cpu_wino_dw *wino_dw;
+    cpu_narrow *narrow;
     cpu_conv_kind kind;
     cpu_conv_shape shape;
     size_t padded_bytes; // for the direct way: x with its mirrored rim, in scratch
@@ -21,6 +24,7 @@ struct cpu_conv {
 static int make(cpu_conv *c, cpu_conv_kind kind, int way, const cpu_conv_post *post, bool keep)
 {
     cpu_conv_shape s = c->shape;
+    if (way == NARROW) return cpu_narrow_open(&c->narrow, &s, post, keep);
     if (way != DIRECT) {
         snprintf(c->how, sizeof c->how, "winograd %d", 2 * way);
         if (kind == CPU_CONV_DW) return cpu_wino_dw_open(&c->wino_dw, &s, 2 * way);
@@ -38,14 +42,22 @@ static void unmake(cpu_conv *c)
 {
     cpu_direct_close(c->direct);
     cpu_wino_close(c->wino);
+    cpu_narrow_close(c->narrow);
     cpu_wino_dw_close(c->wino_dw);
     *c = (cpu_conv){.kind = c->kind, .shape = c->shape};
+}
+
+static bool fits(int way, cpu_conv_kind kind, const cpu_conv_shape *s)
+{
+    if (way == DIRECT) return true;
+    return way == NARROW ? cpu_narrow_fits(kind, s) : cpu_wino_fits(kind, s);
 }
 
 // Without measuring: Winograd's way where it was faster on every machine tried. Its transforms
 // cost as much for few channels as for many.
 static int rule(cpu_conv_kind kind, const cpu_conv_shape *s)
 {
+    if (cpu_narrow_fits(kind, s) && s->kh * s->kw > 1) return NARROW;
     int64_t wide = kind == CPU_CONV_DW ? 48 : 96;
     if (s->c < wide || s->o < wide || s->oh * s->ow < 144) return DIRECT;
     return cpu_wino_fits(kind, s) ? WINO_4 : DIRECT;
@@ -98,17 +110,17 @@ static double seconds(cpu_conv *c, cpu_conv_kind kind, int way, const cpu_conv_p
 static int measured(cpu_conv *c, cpu_conv_kind kind, const cpu_conv_post *post, bool keep)
 {
     const cpu_conv_shape *s = &c->shape;
-    if (!cpu_wino_fits(kind, s)) return DIRECT;
+    if (!cpu_wino_fits(kind, s) && !cpu_narrow_fits(kind, s)) return DIRECT;
     cpu_tune_key key = {
         *s, kind, post && post->bias, post && post->act, keep, omp_get_max_threads()};
     int way = cpu_tune_find(&key);
-    if (way >= 0 && way < WAYS) return way;
+    if (way >= 0 && way < WAYS && fits(way, kind, s)) return way;
     cpu_tune_tell();
     trial t = {0};
     double best = -1;
     way = rule(kind, s);
     for (int i = 0; trial_open(&t, kind, s) && i < WAYS; i++) {
-        double took = seconds(c, kind, i, post, keep, &t);
+        double took = fits(i, kind, s) ? seconds(c, kind, i, post, keep, &t) : -1;
         if (took >= 0 && (best < 0 || took < best)) {
             best = took;
             way = i;
@@ -167,6 +179,7 @@ int cpu_conv_run(cpu_conv *c, const float *a, const float *b, const float *bias,
                  void *scratch)
 {
     if (c->wino) return cpu_wino_run(c->wino, a, b, bias, out, scratch);
+    if (c->narrow) return cpu_narrow_run(c->narrow, a, b, bias, out), GUISE_OK;
     if (c->wino_dw) return cpu_wino_dw_run(c->wino_dw, a, b, out, scratch);
     void *rest = (char *)scratch + c->padded_bytes;
     const float *x = c->kind == CPU_CONV_DW ? b : a;
@@ -182,21 +195,24 @@ size_t cpu_conv_scratch(const cpu_conv *c)
 {
     if (c->wino) return cpu_wino_scratch(c->wino);
     if (c->wino_dw) return cpu_wino_dw_scratch(c->wino_dw);
+    if (c->narrow) return 0;
     return c->padded_bytes + cpu_direct_scratch(c->direct);
 }
 
 void cpu_conv_forget(cpu_conv *c)
 {
     if (c->wino) cpu_wino_forget(c->wino);
+    if (c->narrow) cpu_narrow_forget(c->narrow);
     if (c->direct) cpu_direct_forget(c->direct);
 }
 
 size_t cpu_conv_bytes(const cpu_conv *c)
 {
+    if (c->narrow) return cpu_narrow_bytes(c->narrow);
     return c->wino ? cpu_wino_bytes(c->wino) : c->direct ? cpu_direct_bytes(c->direct) : 0;
 }
 
 const char *cpu_conv_how(const cpu_conv *c)
 {
-    return c->direct ? cpu_direct_how(c->direct) : c->how;
+    return c->narrow ? "narrow" : c->direct ? cpu_direct_how(c->direct) : c->how;
 }

@@ -23,3 +23,10 @@ void cpu_describe(cpu_facts *f)
 }
 
 void cpu_set_threads(int n) { omp_set_num_threads(n > 0 ? n : omp_get_num_procs()); }
+
+cpu_level cpu_has(void)
+{
+    dnnl_cpu_isa_t have = dnnl_get_effective_cpu_isa();
+    if ((have & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core) return CPU_AVX512;
+    return (have & dnnl_cpu_isa_avx2) == dnnl_cpu_isa_avx2 ? CPU_AVX2 : CPU_PLAIN;
+}
