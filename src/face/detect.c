@@ -18,7 +18,7 @@ typedef struct {
 } ready;
 
 struct face_detector {
-    weights_onnx *model;
+    model_frozen *model;
     size_t at[OUTPUTS]; // which output of the model
     size_t outputs;
     int w, h; // what the model insists on, or 0
@@ -38,7 +38,7 @@ void face_detector_close(face_detector **d)
 {
     if (!*d) return;
     for (int i = 0; i < KEPT; i++) forget(&(*d)->kept[i]);
-    weights_onnx_close(&(*d)->model);
+    model_frozen_close(&(*d)->model);
     base_free(*d);
     *d = NULL;
 }
@@ -47,17 +47,17 @@ void face_detector_close(face_detector **d)
 static guise_status inspect(face_detector *d, const char *path, base_error *e)
 {
     tg_shape s = {0};
-    if (weights_onnx_inputs(d->model) == 1) weights_onnx_input(d->model, 0, &s);
+    if (model_frozen_inputs(d->model) == 1) model_frozen_input(d->model, 0, &s);
     bool ok = s.rank == 4 && s.dim[1] == 3 && s.dim[2] % ALIGN == 0 && s.dim[3] % ALIGN == 0 &&
               s.dim[2] <= 4096 && s.dim[3] <= 4096;
     d->h = ok ? (int)s.dim[2] : 0;
     d->w = ok ? (int)s.dim[3] : 0;
-    d->outputs = weights_onnx_outputs(d->model);
+    d->outputs = model_frozen_outputs(d->model);
     for (int i = 0; i < OUTPUTS && ok; i++) {
         char name[16];
         snprintf(name, sizeof name, "%s_%d", kinds[i % KINDS], strides[i / KINDS]);
         size_t j = 0;
-        while (j < d->outputs && strcmp(weights_onnx_output(d->model, j), name) != 0) j++;
+        while (j < d->outputs && strcmp(model_frozen_output(d->model, j), name) != 0) j++;
         d->at[i] = j;
         ok = j < d->outputs;
     }
@@ -72,7 +72,7 @@ guise_status face_detector_open(face_detector **d, const char *path, base_error 
 {
     *d = base_alloc(1, sizeof **d);
     if (!*d) return base_no_memory(e);
-    guise_status s = weights_onnx_open(&(*d)->model, path, e);
+    guise_status s = model_frozen_open(&(*d)->model, path, e);
     if (!s) s = inspect(*d, path, e);
     if (s) face_detector_close(d);
     return s;
@@ -97,7 +97,7 @@ static guise_status prepare(const face_detector *d, ready *r, int w, int h, base
     guise_status s = r->graph && r->planes && out ? GUISE_OK : base_no_memory(e);
     if (!s) {
         tg_node *in = tg_input(r->graph, TG_SHAPE(1, 3, h, w), "image");
-        weights_onnx_build(d->model, r->graph, &in, out);
+        model_frozen_build(d->model, r->graph, &in, out);
         for (int i = 0; i < OUTPUTS; i++) r->out[i] = out[d->at[i]];
         s = tg_check(r->graph, GUISE_BAD_FILE, e);
         if (!s) s = check_shapes(r, e);

@@ -3,7 +3,7 @@
 #ifndef GUISE_FACE_H
 #define GUISE_FACE_H
 #include "base/image.h"
-#include "weights/weights.h"
+#include "model/frozen.h"
 
 typedef struct {
     float x, y;

@@ -1,4 +1,4 @@
-// recognise.c -- an ONNX network from an aligned crop to an identity vector of unit length.
+// recognise.c -- a network from an aligned crop to an identity vector of unit length.
 #include "face/face.h"
 #include <math.h>
 
@@ -25,11 +25,11 @@ void face_recogniser_close(face_recogniser **r)
 
 // What the size of the input says of a network. 112: the ArcFace family (Deng et al. 2019), colours
 // normalised inside. 128: face-reidentification-retail-0095 of the Open Model Zoo, per its card.
-static guise_status inspect(face_recogniser *r, const weights_onnx *m, const char *path,
+static guise_status inspect(face_recogniser *r, const model_frozen *m, const char *path,
                             base_error *e)
 {
     tg_shape s = {0};
-    if (weights_onnx_inputs(m) == 1 && weights_onnx_outputs(m) >= 1) weights_onnx_input(m, 0, &s);
+    if (model_frozen_inputs(m) == 1 && model_frozen_outputs(m) >= 1) model_frozen_input(m, 0, &s);
     bool square = s.rank == 4 && s.dim[1] == 3 && s.dim[2] == s.dim[3];
     if (!square || (s.dim[2] != 112 && s.dim[2] != 128))
         return base_fail(e, GUISE_BAD_FILE,
@@ -42,15 +42,15 @@ static guise_status inspect(face_recogniser *r, const weights_onnx *m, const cha
     return GUISE_OK;
 }
 
-static guise_status prepare(face_recogniser *r, const weights_onnx *m, base_error *e)
+static guise_status prepare(face_recogniser *r, const model_frozen *m, base_error *e)
 {
-    tg_node **out = base_alloc(weights_onnx_outputs(m), sizeof(tg_node *));
+    tg_node **out = base_alloc(model_frozen_outputs(m), sizeof(tg_node *));
     r->graph = tg_new();
     r->planes = base_alloc((size_t)r->size * (size_t)r->size, 3 * sizeof(float));
     guise_status s = r->graph && r->planes && out ? GUISE_OK : base_no_memory(e);
     if (!s) {
         tg_node *in = tg_input(r->graph, TG_SHAPE(1, 3, r->size, r->size), "crop");
-        weights_onnx_build(m, r->graph, &in, out);
+        model_frozen_build(m, r->graph, &in, out);
         r->out = out[0];
         r->length = (size_t)tg_count(tg_shape_of(r->out));
         s = tg_check(r->graph, GUISE_BAD_FILE, e);
@@ -65,11 +65,11 @@ guise_status face_recogniser_open(face_recogniser **r, const char *path, base_er
 {
     *r = base_alloc(1, sizeof **r);
     if (!*r) return base_no_memory(e);
-    weights_onnx *m = NULL;
-    guise_status s = weights_onnx_open(&m, path, e);
+    model_frozen *m = NULL;
+    guise_status s = model_frozen_open(&m, path, e);
     if (!s) s = inspect(*r, m, path, e);
     if (!s) s = prepare(*r, m, e);
-    weights_onnx_close(&m);
+    model_frozen_close(&m);
     if (s) face_recogniser_close(r);
     return s;
 }

@@ -37,6 +37,8 @@ const model_net *model_find(const char *name); // NULL: unknown
 guise_status model_ports_open(model_ports **io, base_error *e);
 void model_ports_close(model_ports **io);
 guise_status model_ports_give(model_ports *io, const char *input, tg_shape s, base_error *e);
+// The same with a node of the graph that will be built in.
+guise_status model_ports_put(model_ports *io, const char *input, tg_node *x, base_error *e);
 size_t model_ports_inputs(const model_ports *io); // inputs taken, outputs given, after a build
 size_t model_ports_outputs(const model_ports *io);
 tg_node *model_ports_input(const model_ports *io, size_t i, const char **name);

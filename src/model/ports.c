@@ -5,7 +5,7 @@
 typedef struct {
     char *name;
     tg_shape shape; // of inputs that were given
-    tg_node *node;  // NULL: given, but not taken yet
+    tg_node *node;  // of an input that was given: NULL, the network makes a leaf for it
 } port;
 
 typedef struct {
@@ -61,6 +61,14 @@ guise_status model_ports_give(model_ports *io, const char *input, tg_shape s, ba
     return push(&io->given, input, s, NULL) ? GUISE_OK : base_no_memory(e);
 }
 
+guise_status model_ports_put(model_ports *io, const char *input, tg_node *x, base_error *e)
+{
+    if (!x) return GUISE_OK; // the graph knows why
+    if (find(&io->given, input))
+        return base_fail(e, GUISE_BAD_ARGUMENT, "the input %s is given twice", input);
+    return push(&io->given, input, tg_shape_of(x), x) ? GUISE_OK : base_no_memory(e);
+}
+
 size_t model_ports_inputs(const model_ports *io) { return io->in.n; }
 size_t model_ports_outputs(const model_ports *io) { return io->out.n; }
 
@@ -81,7 +89,7 @@ tg_node *model_in(model_ports *io, nn m, const char *name)
     const port *taken = find(&io->in, name), *given = find(&io->given, name);
     if (taken) return taken->node;
     if (!given) return tg_fail(m.graph, "the network needs the input %s, which is not given", name);
-    tg_node *x = tg_input(m.graph, given->shape, name);
+    tg_node *x = given->node ? given->node : tg_input(m.graph, given->shape, name);
     if (x && !push(&io->in, name, given->shape, x)) return tg_no_memory(m.graph);
     return x;
 }

@@ -75,7 +75,11 @@ static nn_slot *slot_of(nn m, const char *name, nn_entry e)
     if (!s) return NULL;
     nn_slot *slot = nn_slot_of(m.params, s, r);
     if (!slot) return tg_no_memory(m.graph);
-    if (!slot->leaf) slot->leaf = tg_param(m.graph, r->e.shape, r->e.name);
+    if (slot->leaf) return slot;
+    if (m.constant && !r->settled)
+        return tg_fail(m.graph, "the parameter %s has no value to be constant", r->e.name);
+    slot->leaf = m.constant ? tg_const(m.graph, r->e.shape, m.params->data + r->e.offset)
+                            : tg_param(m.graph, r->e.shape, r->e.name);
     return slot->leaf ? slot : NULL;
 }
 

@@ -89,6 +89,7 @@ typedef struct {
     bool train;       // batch statistics, and updates of buffers
     bool no_update;   // with train: batch statistics, but buffers stay as they are
     bool frozen;      // weights made below are frozen
+    bool constant;    // leaves are constants of the graph, with the values the store has by now
 } nn;
 
 nn nn_root(nn_params *p, tg_graph *g, bool train);

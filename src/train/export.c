@@ -41,7 +41,7 @@ static void words(train_run *r, word w[WORDS])
     w[1] = (word){CARD_OPTIONS, train_network_print(&r->work.network[0])};
     w[2] = (word){CARD_SIZE, base_format("%d", r->o.size)};
     w[3] = (word){CARD_TEMPLATE, base_copy_text(face_template_name(FACE_ARCFACE))};
-    w[4] = (word){CARD_IDENTITY, base_copy_text(r->identity.onnx ? r->identity.name : "none")};
+    w[4] = (word){CARD_IDENTITY, base_copy_text(r->identity.network ? r->identity.name : "none")};
     w[5] = (word){CARD_LENGTH, base_format("%d", r->identity.length)};
     w[6] = (word){CARD_LICENCE, base_copy_text(c->licence ? c->licence : "unknown")};
     w[7] = (word){CARD_DATA, base_format("%zu photos of %d people: %s", train_cache_n(r->cache),

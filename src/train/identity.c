@@ -26,7 +26,7 @@ tg_node *train_identity_of(const train_identity *id, tg_node *made, tg_node *war
     if (id->pool > 1) made = shrink(made, id->pool, &warp);
     tg_node *x = tg_scale(tg_warp(made, warp, id->side, id->side), 255), *out = NULL;
     if (!x) return NULL;
-    weights_onnx_build(id->onnx, tg_graph_of(x), (tg_node *[]){id->bgr ? tg_flip(x, 1) : x}, &out);
+    model_frozen_build(id->network, tg_graph_of(x), (tg_node *[]){id->bgr ? tg_flip(x, 1) : x}, &out);
     if (!out) return NULL;
     int64_t n = tg_dim(made, 0);
     return tg_reshape(out, TG_SHAPE(n, tg_count(tg_shape_of(out)) / n));
@@ -55,13 +55,13 @@ guise_status train_identity_open(train_identity *id, const char *path, base_erro
     *id = (train_identity){0};
     name_of(id, path);
     guise_status s = base_sha256_file(&id->sha256, path, e);
-    if (!s) s = weights_onnx_open(&id->onnx, path, e);
+    if (!s) s = model_frozen_open(&id->network, path, e);
     if (s) return s;
     tg_shape in = {0};
-    if (weights_onnx_inputs(id->onnx) == 1) weights_onnx_input(id->onnx, 0, &in);
+    if (model_frozen_inputs(id->network) == 1) model_frozen_input(id->network, 0, &in);
     bool reid = in.rank == 4 && in.dim[2] == 128, arc = in.rank == 4 && in.dim[2] == 112;
     if ((!reid && !arc) || in.dim[1] != 3 || in.dim[2] != in.dim[3] ||
-        weights_onnx_outputs(id->onnx) != 1)
+        model_frozen_outputs(id->network) != 1)
         s = base_fail(e, GUISE_BAD_FILE,
                       "%s is no recogniser that is known here: it should take "
                       "one picture of 128 x 128 or 112 x 112",
@@ -76,6 +76,6 @@ guise_status train_identity_open(train_identity *id, const char *path, base_erro
 
 void train_identity_close(train_identity *id)
 {
-    weights_onnx_close(&id->onnx);
+    model_frozen_close(&id->network);
     *id = (train_identity){0};
 }

@@ -4,7 +4,7 @@
 #include "face/face.h"
 
 typedef struct {
-    weights_onnx *onnx;
+    model_frozen *network; // NULL: none
     int length;          // of a vector
     int side;            // of its crops
     face_template frame; // how they are aligned

@@ -9,7 +9,7 @@
 #include "train/learner.h"
 #include "train/networks.h"
 
-enum { TRAIN_LOSSES = 12, TRAIN_NETWORKS = 3, TRAIN_PHASES = 12, TRAIN_KEPT = 4 };
+enum { TRAIN_LOSSES = 20, TRAIN_NETWORKS = 3, TRAIN_PHASES = 12, TRAIN_KEPT = 4 };
 
 // One planned graph: a gradient of one network.
 typedef struct {
@@ -39,7 +39,7 @@ void train_rates_at(train_rates *r, const train_options *o, int step);
 // sampled and measured.
 typedef struct {
     const train_options *o;                // borrowed, as the next two are
-    const train_identity *identity;        // the frozen recogniser; onnx NULL: none
+    const train_identity *identity;        // the frozen recogniser; network NULL: none
     const train_cache *cache;              // set before the first batch; NULL in benchmarks
     train_network network[TRAIN_NETWORKS]; // .net NULL: not there
     train_learner learner[TRAIN_NETWORKS]; // .params NULL: not there
@@ -79,6 +79,8 @@ struct train_system {
 extern const char *const train_swap_measures[];   // those of networks that swap
 extern const train_system *const train_systems[]; // ended by NULL
 extern const train_system train_simswap;
+extern const train_system train_faceshifter;
+extern const train_system train_smoothswap;
 
 // Opens all: batch, network 0 and, where adv_from is not negative, network 1 by name, then the
 // system. Closing is right after any failure.

@@ -1,0 +1,28 @@
+// own.h -- the small networks that a swap needs beside its generator, so that a fresh clone needs
+// nothing else. They take pictures as the networks they learnt from do.
+#ifndef GUISE_MODEL_OWN_H
+#define GUISE_MODEL_OWN_H
+#include "model/model.h"
+
+typedef struct {
+    int width;  // channels after the first layer; 0: 32
+    int latent; // length of the vector; 0: 256
+} model_face_id_options;
+// img [n,3,112,112] RGB 0..255, aligned by template arcface -> [n,latent] unit rows
+tg_node *model_face_id(nn m, tg_node *img, const model_face_id_options *o);
+
+enum { MODEL_FACE_LEVELS = 3 }; // strides 8, 16, 32
+typedef struct {
+    int width; // channels after the first layer; 0: 16
+} model_face_detector_options;
+// Of one level, cells in rows: face_decode in face/face.h says what they mean.
+typedef struct {
+    tg_node *logit;  // [n,cells,1]; its sigmoid is the score
+    tg_node *box;    // [n,cells,4]
+    tg_node *points; // [n,cells,10]
+} model_face_level;
+// img [n,3,h,w] B G R 0..255, h and w multiples of 32. False with the graph's error.
+bool model_face_detector(nn m, tg_node *img, const model_face_detector_options *o,
+                         model_face_level out[MODEL_FACE_LEVELS]);
+
+#endif
