@@ -135,7 +135,8 @@ static guise_status fill_row(train_batch *b, size_t i, const train_cache *c, con
     int person = base_rng_range(r, 0, train_cache_people(c) - 1);
     if (same) person = train_cache_person(c, target);
     size_t source = draw_of_person(c, person, target, r);
-    same = person == train_cache_person(c, target);
+    if (same && o->same_photo) source = target;
+    same = o->same_photo ? source == target : person == train_cache_person(c, target);
     view v = draw_view(o, r), u = draw_view(o, r);
     show(train_cache_pixels(c, target), o, &v, b->target + i * 3 * area);
     b->same[i] = same;

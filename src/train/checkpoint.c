@@ -115,7 +115,8 @@ static guise_status restore(train_run *r, const base_tensors *t, const char *pat
 {
     const base_tensor *whole = base_tensors_find(t, "whole"), *real = base_tensors_find(t, "real");
     if (!whole || whole->dtype != BASE_I64 || base_tensor_count(whole) != 6 || !real ||
-        real->dtype != BASE_F64 || base_tensor_count(real) != 2 + TRAIN_LOSSES)
+        real->dtype != BASE_F64 || base_tensor_count(real) < 3 ||
+        base_tensor_count(real) > 2 + TRAIN_LOSSES) // fewer: made when there were fewer losses
         return base_fail(e, GUISE_BAD_FILE, "%s is no checkpoint of a training run", path);
     const int64_t *w = whole->data;
     const double *d = real->data;
@@ -130,7 +131,7 @@ static guise_status restore(train_run *r, const base_tensors *t, const char *pat
     r->lines = (int)w[5];
     r->seconds = d[0];
     r->since = d[1];
-    memcpy(r->sum, d + 2, sizeof r->sum);
+    memcpy(r->sum, d + 2, (size_t)(base_tensor_count(real) - 2) * sizeof *d);
     return GUISE_OK;
 }
 

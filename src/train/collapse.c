@@ -38,7 +38,7 @@ guise_status train_collapse_watch(train_collapse *c, const float *spread, int le
 {
     c->steps++;
     bool learning = c->steps <= USUAL;
-    double part = 1.0 / (learning ? (double)c->steps : USUAL);
+    double part = 1.0 / (learning ? c->steps : USUAL);
     for (int k = 0; k < levels && k < MODEL_AEI_LEVELS; k++) {
         double v = spread[k];
         if (!isfinite(v))

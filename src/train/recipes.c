@@ -26,6 +26,8 @@ const base_field train_fields[] = {
     {"same", 0, BASE_REAL, AT(same), "0.5", "share of same-person pairs, 0 to 1"},
     {"alternate", 0, BASE_FLAG, AT(alternate), "true",
      "whole batches of same-person and of other pairs take turns"},
+    {"same_photo", 0, BASE_FLAG, AT(same_photo), "false",
+     "same-person pairs are one photo twice, not two of a person"},
     {"warmup", 0, BASE_INT, AT(warmup), "0", "first steps: reconstruction only, of every pair"},
     {"lambda_id", 0, BASE_REAL, AT(lambda_id), "10", "weight of the identity loss"},
     {"id_start", 0, BASE_REAL, AT(id_start), "0", "that weight right after the warm-up"},
@@ -53,7 +55,7 @@ const base_field train_fields[] = {
     {0}};
 
 // Each system is one line here.
-const train_system *const train_systems[] = {&train_simswap, NULL};
+const train_system *const train_systems[] = {&train_simswap, &train_faceshifter, NULL};
 
 const train_recipe *train_recipe_at(size_t i)
 {

@@ -22,6 +22,7 @@ typedef struct {
     int decay;         // last steps, over which the learning rates fall to zero in a line
     double ema;        // decay of the average of the generator's weights; 0: none
     double same;       // share of same-person pairs
+    bool same_photo;   // such pairs are one photo twice
     bool alternate;    // whole batches take turns, as published; else pairs are mixed
     int warmup;        // first steps: reconstruction only, of every pair
     double lambda_id, id_start;
