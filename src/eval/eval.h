@@ -24,7 +24,7 @@ typedef struct {
     double *value;    // of each case of the result, NaN: none; NULL: a number of all cases together
     size_t n;         // cases with a value
     double mean;      // of them; or the number itself
-    double low, high; // of the mean: 95 % of bootstrap means; NaN where there is no interval
+    double low, high; // 95 % of bootstrap resamples lie there; NaN where there is no interval
 } eval_metric;
 
 enum { EVAL_LABELS = 8 };
@@ -47,6 +47,7 @@ typedef struct {
     const char *name, *file; // file NULL: none
     base_sha256 sha256;      // of the file
     const char *columns;     // what a case's picture shows: "source, target, result, self-swap"
+    const char *ranked; // the only metric that best and worst cases are shown by; NULL: several
     eval_case *cases;
     size_t n_cases;
     eval_metric *metric;
@@ -109,6 +110,8 @@ json_t *eval_json(const eval_report *r);                            // NULL: out
 char *eval_table(const eval_report *r);                             // for terminals
 guise_status eval_write_csv(const eval_result *r, const char *path, // a line for each case
                             base_error *e);
+void eval_put_field(FILE *f,
+                    const char *s); // of CSV (RFC 4180): quoted where it must be; NULL: empty
 
 // Asking.
 typedef struct {

@@ -27,10 +27,11 @@ static json_t *metric_json(const eval_result *r, const eval_metric *m)
                               : d->better > 0 ? 2
                                               : 1]) &&
               set_number(j, m->value ? "mean" : "value", m->mean);
+    if (ok && (m->value || isfinite(m->low)))
+        ok = set_number(j, "low", m->low) && set_number(j, "high", m->high);
     if (ok && m->value) {
         json_t *values = json_array();
-        ok = set_number(j, "low", m->low) && set_number(j, "high", m->high) &&
-             !json_object_set_new(j, "cases", json_integer((json_int_t)m->n)) &&
+        ok = !json_object_set_new(j, "cases", json_integer((json_int_t)m->n)) &&
              !json_object_set_new(j, "values", values);
         for (size_t i = 0; ok && i < r->n_cases; i++)
             ok = !json_array_append_new(values, isfinite(m->value[i]) ? json_real(m->value[i])
@@ -168,8 +169,7 @@ static void put_metric(text *t, const eval_metric *m)
         return;
     }
     put(t, "  %-30s %10.*f", d->title, d->digits, m->mean);
-    if (m->value && isfinite(m->low))
-        put(t, "  (%.*f to %.*f)", d->digits, m->low, d->digits, m->high);
+    if (isfinite(m->low)) put(t, "  (%.*f to %.*f)", d->digits, m->low, d->digits, m->high);
     put(t, "%s%s\n", *d->unit ? "  " : "", d->unit);
 }
 
@@ -202,8 +202,7 @@ char *eval_table(const eval_report *r)
     return t.at;
 }
 
-// A field of CSV (RFC 4180): quoted where it must be.
-static void put_field(FILE *f, const char *s)
+void eval_put_field(FILE *f, const char *s)
 {
     if (!s) return;
     if (!strpbrk(s, ",\"\r\n")) {
@@ -232,7 +231,7 @@ guise_status eval_write_csv(const eval_result *r, const char *path, base_error *
         const char *const head[3] = {r->cases[i].name, r->cases[i].source, r->cases[i].target};
         for (int k = 0; k < 3; k++) {
             if (k) fputc(',', f);
-            put_field(f, head[k]);
+            eval_put_field(f, head[k]);
         }
         for (size_t k = 0; k < r->n; k++) {
             if (!r->metric[k].value) continue;

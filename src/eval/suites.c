@@ -1,9 +1,10 @@
 // suites.c -- the table of suites, and running one: options, report, files.
 #include "eval/suites.h"
+#include "eval/html.h"
 #include <stdlib.h>
 #include <string.h>
 
-const eval_suite *const eval_suites[] = {&eval_suite_pairs, NULL};
+const eval_suite *const eval_suites[] = {&eval_suite_pairs, &eval_suite_identity, NULL};
 
 const eval_suite *eval_suite_find(const char *name)
 {
@@ -22,12 +23,13 @@ static guise_status write_json(const eval_report *r, const char *path, base_erro
     return s;
 }
 
-// DIR/report.json, and DIR/NAME.csv for each result with cases.
+// DIR/report.json, DIR/report.html, and DIR/NAME.csv for each result with cases.
 static guise_status write_files(const eval_report *r, const char *dir, base_error *e)
 {
     char *path = base_format("%s/report.json", dir);
     guise_status s = path ? write_json(r, path, e) : base_no_memory(e);
     base_free(path);
+    if (!s) s = eval_write_html(r, dir, e);
     for (size_t i = 0; !s && i < r->n; i++) {
         if (!r->result[i]->n_cases) continue;
         path = base_format("%s/%s.csv", dir, r->result[i]->name);

@@ -163,13 +163,17 @@ guise_status train_photos_read(train_photos *p, const char *data, const char *la
     guise_status s = marks_find(&m, data, landmarks, e);
     if (!s) s = base_names_read(&people, data, e);
     for (size_t i = 0; !s && i < people.n; i++)
-        if (train_is_held_out(people.name[i]) == (split == TRAIN_HELD_OUT))
+        if (split == TRAIN_EVERYBODY ||
+            train_is_held_out(people.name[i]) == (split == TRAIN_HELD_OUT))
             s = add_person(p, data, people.name[i], &m, e);
     if (!s && !p->n)
         s = base_fail(e, GUISE_NO_FACE,
                       "%s holds no photos of %s; put them in a folder for each "
                       "person: NAME/photo.jpg",
-                      data, split == TRAIN_PEOPLE ? "people to train on" : "held-out people");
+                      data,
+                      split == TRAIN_PEOPLE     ? "people to train on"
+                      : split == TRAIN_HELD_OUT ? "held-out people"
+                                                : "people");
     base_names_free(&people);
     marks_free(&m);
     if (s) train_photos_free(p);

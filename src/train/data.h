@@ -20,7 +20,7 @@ typedef struct {
     size_t digest_size, digest_cap;
 } train_photos;
 
-typedef enum { TRAIN_PEOPLE, TRAIN_HELD_OUT } train_split;
+typedef enum { TRAIN_PEOPLE, TRAIN_HELD_OUT, TRAIN_EVERYBODY } train_split;
 
 // List DATA/NAME/* of one side of the split; landmarks from the file (NULL: beside the data where
 // there is one). Errors: GUISE_IO, GUISE_BAD_FILE, GUISE_NO_FACE for no photo at all.
@@ -64,18 +64,22 @@ typedef struct {
     int n, side, length;
     face_template frame; // of the recogniser's crops
     int frame_side;
-    float *target; // [n,3,side,side] RGB 0..1
-    float *source; // [n,3,side,side], filled where wanted
-    bool sources;  // it is
-    float *same;   // [n] 1 where the target is the source's person, else 0
-    float *vector; // [n,length] of the source
-    float *warp;   // [n,6] from the recogniser's crop to the target's (tg_warp)
-    float *weight; // [n,1,side,side] of the reconstruction loss
-    float *mix;    // [n] for a gradient penalty: whoever has one draws it
+    float *target;     // [n,3,side,side] RGB 0..1
+    float *source;     // [n,3,side,side], filled where wanted
+    bool sources;      // it is
+    float *same;       // [n] 1 where the target is the source's person, else 0
+    float *vector;     // [n,length] of the source
+    float *warp;       // [n,6] from the recogniser's crop to the target's (tg_warp)
+    float *weight;     // [n,1,side,side] of the reconstruction loss
+    face_point *point; // [n,5] the target's landmarks
+    float *mix;        // [n] for a gradient penalty: whoever has one draws it
 } train_batch;
 guise_status train_batch_open(train_batch *b, const train_options *o, const train_identity *id,
                               base_error *e);
 void train_batch_close(train_batch *b);
+// Crop i as one view of it is seen: planes [3,size,size] RGB 0..1. r NULL: its middle, unchanged.
+void train_batch_show(const train_cache *c, size_t i, const train_options *o, base_rng *r,
+                      float *planes);
 // What is drawn depends on r, o and step alone.
 guise_status train_batch_fill(train_batch *b, const train_cache *c, const train_options *o,
                               int step, base_rng *r, base_error *e);
