@@ -3,6 +3,7 @@
 #define GUISE_EVAL_SUITES_H
 #include "eval/eval.h"
 
+extern const eval_suite eval_suite_swap;     // a generator on pairs of people
 extern const eval_suite eval_suite_pairs;    // what a training shows of its progress
 extern const eval_suite eval_suite_identity; // an embedder on pairs of photos
 

@@ -63,6 +63,11 @@ tg_node *model_style_mapping(nn m, tg_node *z, int style, int layers, double lr_
     return w;
 }
 
+tg_node *model_style_average(nn m, int style)
+{
+    return nn_buffer(m, "latent_avg", TG_SHAPE(style), (nn_init){.kind = NN_INIT_ZERO});
+}
+
 static int or_default(int value, int otherwise) { return value ? value : otherwise; }
 
 tg_node *model_stylegan2_mapping(nn m, tg_node *z, const model_stylegan2_options *o)
@@ -173,10 +178,7 @@ static void build(nn m, const void *options_of_net, model_ports *io)
         noise[i] = model_in(io, m, tg_text(m.graph, "noise%d", i));
     if (!strcmp(from, "z")) w = model_stylegan2_mapping(m, w, o);
     if (o->truncation != 0 && o->truncation != 1)
-        w = nn_truncate(w,
-                        nn_buffer(m, "latent_avg", TG_SHAPE(or_default(o->style, 512)),
-                                  (nn_init){.kind = NN_INIT_ZERO}),
-                        o->truncation);
+        w = nn_truncate(w, model_style_average(m, or_default(o->style, 512)), o->truncation);
     if (strcmp(from, "wplus") != 0) model_stage(io, o->stages && w, "w", w);
     model_out(io, "out", model_stylegan2(m, w, given ? noise : NULL, o, io));
 }

@@ -20,6 +20,7 @@ bool model_style_channels(nn m, const model_style_widths *o, double multiplier, 
                           int levels, int out[MODEL_STYLE_LEVELS]);
 // z or features [n,style] -> w: pixel norm and `layers` linear layers m.style.1, ..
 tg_node *model_style_mapping(nn m, tg_node *z, int style, int layers, double lr_mul);
+tg_node *model_style_average(nn m, int style); // the buffer latent_avg [style]: the mean of w
 
 typedef struct {
     int size;                  // side of the picture; 0: 256
@@ -66,18 +67,26 @@ typedef struct {
     // r: where the style index of a level's first convolution is above this, the attributes under
     // the mask become their mean; 0: 9 (sides from 256), -1: everywhere
     int fill_above;
-    bool wplus; // the network takes style vectors for all layers in place of the identity
+    // The identity is brought to length sqrt(latent), as ArcFace's vectors about have, since
+    // training hands out unit rows: their numbers would drown in the first layer's biases.
+    bool unit;
+    double truncation; // psi, as of model_stylegan2_options
+    bool wplus;        // the network takes style vectors for all layers in place of the identity
     bool stages;
 } model_styleswap_options;
 // id [n,latent], as the recogniser gives it -> w [n,style]
 tg_node *model_styleswap_identity(nn m, tg_node *id, const model_styleswap_options *o);
 typedef struct {
-    tg_node *out;  // [n,3,s,s]
-    tg_node *rgb;  // before it is laid over the target; not bounded to -1..1
-    tg_node *mask; // [n,1,s,s] in 0..1; NULL with no_mask
+    tg_node *out;         // [n,3,s,s]
+    tg_node *rgb;         // before it is laid over the target; not bounded to -1..1
+    tg_node *mask;        // [n,1,s,s] in 0..1; NULL with no_mask
+    tg_node *w, *average; // by model_styleswap_of: [n,style]; the buffer with its mean [style]
 } model_styleswap_made;
 // img [n,3,s,s], the target; latents: w for all layers, or W+ [n,2 levels,style].
 void model_styleswap(nn m, tg_node *img, tg_node *latents, const model_styleswap_options *o,
                      model_ports *io, model_styleswap_made *made);
+// The same from a target in RGB 0..1 and an identity; what is made is in -1..1 all the same.
+void model_styleswap_of(nn m, tg_node *target, tg_node *id, const model_styleswap_options *o,
+                        model_styleswap_made *made);
 
 #endif

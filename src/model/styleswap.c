@@ -8,6 +8,7 @@
 #include "model/nets.h"
 #include "model/stylegan2.h"
 #include "nn/style.h"
+#include <math.h>
 #include <string.h>
 
 typedef struct { // what the options come to
@@ -71,10 +72,13 @@ tg_node *model_styleswap_identity(nn m, tg_node *id, const model_styleswap_optio
         return tg_fail(m.graph, "styleswap: wants id [n,%d] and 1 to 64 layers of mapping, not %s",
                        latent, tg_shape_text(tg_shape_of(id), text));
     bool released = variant == 'r';
+    if (o->unit) id = tg_scale(nn_unit(id), sqrt((double)latent));
     tg_node *w = nn_equal_linear(nn_at(m, released ? "final_linear.0" : "final_linear"), id,
                                  .out = style, .activate = true);
-    return model_style_mapping(released ? nn_at(m, "generator") : m, w, style, layers,
-                               o->lr_mapping != 0 ? o->lr_mapping : 0.01);
+    w = model_style_mapping(released ? nn_at(m, "generator") : m, w, style, layers,
+                            o->lr_mapping != 0 ? o->lr_mapping : 0.01);
+    if (o->truncation == 0 || o->truncation == 1) return w;
+    return nn_truncate(w, model_style_average(m, style), o->truncation);
 }
 
 // e[i]: attributes of the target at side 4 << i
@@ -213,6 +217,8 @@ static const base_field options[] = {
     {"no_mask", 0, BASE_FLAG, AT(no_mask), NULL, "without the mask branch (variant r)"},
     {"fill_above", 0, BASE_INT, AT(fill_above), "9",
      "r: fill the attributes under the mask above this style index; -1: at all sides"},
+    {"unit", 0, BASE_FLAG, AT(unit), NULL, "bring the identity to length sqrt(latent) first"},
+    {"truncation", 0, BASE_REAL, AT(truncation), "1", "psi around latent_avg; 1: none"},
     {"wplus", 0, BASE_FLAG, AT(wplus), NULL, "take wplus in place of id"},
     {"stages", 0, BASE_FLAG, AT(stages), NULL, "give every stage as a further output"},
     {0}};
@@ -229,6 +235,39 @@ static void build(nn m, const void *options_of_net, model_ports *io)
     if (made.mask) model_out(io, "mask", made.mask);
 }
 
+static int stride(const void *given)
+{
+    (void)given; // a power of two besides, as the network says
+    return 8;
+}
+
+static void fit(void *given, int size, int latent)
+{
+    model_styleswap_options *o = given;
+    (void)size; // any
+    o->latent = latent;
+    o->unit = true;
+}
+
+void model_styleswap_of(nn m, tg_node *target, tg_node *id, const model_styleswap_options *o,
+                        model_styleswap_made *made)
+{
+    tg_node *w = model_styleswap_identity(m, id, o);
+    model_styleswap(m, tg_affine(target, 2, -1), w, o, NULL, made);
+    made->w = w;
+    made->average = model_style_average(m, or_default(o->style, 512));
+}
+
+static tg_node *swap(nn m, tg_node *target, tg_node *id, const void *given)
+{
+    model_styleswap_made made;
+    model_styleswap_of(m, target, id, given, &made);
+    return tg_affine(made.out, 0.5, 0.5);
+}
+
+// No layers are apart: the identity comes to them at a length of its own.
+static const model_swapper swapper = {stride, fit, swap, NULL};
+
 const model_net model_net_styleswap = {
     .name = "styleswap",
     .summary = "StyleSwap generator (Xu et al. 2022): of the paper, and as released",
@@ -238,4 +277,5 @@ const model_net model_net_styleswap = {
     .options = options,
     .size = sizeof(model_styleswap_options),
     .build = build,
+    .swapper = &swapper,
 };

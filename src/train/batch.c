@@ -22,7 +22,9 @@ guise_status train_batch_open(train_batch *b, const train_options *o, const trai
     b->weight = base_alloc(n * area, sizeof *b->weight);
     b->same = base_alloc(n, sizeof *b->same);
     b->mix = base_alloc(n, sizeof *b->mix);
-    if (b->target && b->source && b->vector && b->warp && b->weight && b->same && b->mix)
+    b->point = base_alloc(n * FACE_POINTS, sizeof *b->point);
+    if (b->target && b->source && b->vector && b->warp && b->weight && b->same && b->mix &&
+        b->point)
         return GUISE_OK;
     train_batch_close(b);
     return base_no_memory(e);
@@ -37,6 +39,7 @@ void train_batch_close(train_batch *b)
     base_free(b->weight);
     base_free(b->same);
     base_free(b->mix);
+    base_free(b->point);
     *b = (train_batch){0};
 }
 
@@ -145,9 +148,10 @@ static guise_status fill_row(train_batch *b, size_t i, const train_cache *c, con
            (size_t)b->length * sizeof *b->vector);
     fill_weight(b->weight + i * area, o, same || step <= o->warmup);
 
-    face_point point[FACE_POINTS];
+    face_point *point = b->point + i * FACE_POINTS;
     face_transform t;
     show_points(train_cache_points(c, target), o, &v, point);
+    if (!b->frame_side) return GUISE_OK; // no recogniser
     guise_status s = face_align(&t, point, b->frame, b->frame_side, NULL, e);
     if (s) return s;
     t = face_invert(t);
