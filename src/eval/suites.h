@@ -6,5 +6,7 @@
 extern const eval_suite eval_suite_swap;     // a generator on pairs of people
 extern const eval_suite eval_suite_pairs;    // what a training shows of its progress
 extern const eval_suite eval_suite_identity; // an embedder on pairs of photos
+extern const eval_suite eval_suite_smooth;   // how smooth an embedder's space is
+extern const eval_suite eval_suite_toy;      // drawn faces, whose right swap is known
 
 #endif
