@@ -173,9 +173,10 @@ static guise_status time_steps(work *w, guise_bench *b, double *seconds, int run
         }
     if (s) return s;
     bench_summary(b, seconds, runs);
+    b->plan_bytes = tg_arena_bytes(w->pair.arena);
     for (int k = 0; !s && k < n; k++) {
         const tg_plan *plan = phase[k]->run.plan;
-        b->plan_bytes += tg_plan_bytes(plan);
+        b->plan_bytes += tg_plan_kept(plan);
         b->macs += tg_plan_macs(plan);
         s = add_part(b, &cap, phase[k]->name, seconds + (k + 1) * runs, tg_plan_macs(plan), e);
         if (!s) s = bench_ops(b, &cap, plan, e);

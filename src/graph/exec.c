@@ -6,7 +6,8 @@ float *plan_pointer(const tg_plan *p, int value)
 {
     value = plan_root_value(p, value);
     const plan_value *v = &p->value[value];
-    if (v->place == AT_ARENA) return (float *)(void *)(p->arena + v->offset);
+    if (v->place == AT_ARENA) return (float *)(void *)(plan_arena_data(p->arena) + v->offset);
+    if (v->place == AT_KEPT) return (float *)(void *)(p->kept + v->offset);
     const tg_node *x = tg_at(p->graph, (int)v->offset);
     return x->kind == TG_CONST && x->values ? x->values : p->bound[v->offset];
 }
@@ -101,7 +102,9 @@ static int run_op(const tg_plan *p, const plan_step *s)
 {
     const float *x[PLAN_MAX_OPERANDS];
     for (int i = 0; i < s->n_in; i++) x[i] = plan_pointer(p, s->in[i]);
-    tg_call c = {s->node, x, plan_pointer(p, s->out), s->state, p->scratch, s->last};
+    char *scratch = plan_arena_data(p->arena);
+    if (scratch) scratch += p->scratch_at;
+    tg_call c = {s->node, x, plan_pointer(p, s->out), s->state, scratch, s->last};
     const tg_op *op = s->node->op;
     if (op->cpu) return op->cpu(&c);
     if (!op->map) return run_reference(&c);
@@ -143,7 +146,12 @@ void tg_plan_params_changed(tg_plan *p)
 
 size_t tg_plan_bytes(const tg_plan *p)
 {
-    size_t n = p->arena_bytes + p->scratch_bytes + p->partial_count * sizeof(double);
+    return p->scratch_at + p->scratch_bytes + tg_plan_kept(p);
+}
+
+size_t tg_plan_kept(const tg_plan *p)
+{
+    size_t n = p->kept_bytes;
     for (size_t i = 0; i < p->n_steps; i++) {
         const tg_op *op = p->step[i].node->op;
         if (p->step[i].state && op->bytes) n += op->bytes(p->step[i].state);

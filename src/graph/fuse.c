@@ -268,7 +268,7 @@ static void run_store(const tg_plan *p, const plan_program *g, float *out)
 static void run_reduce(const tg_plan *p, const plan_program *g, float *out)
 {
     int64_t tiles = (g->count + g->tile - 1) / g->tile, m = g->sum_count;
-    double *partial = p->partial;
+    double *partial = (double *)(void *)(plan_arena_data(p->arena) + p->partial_at);
 #pragma omp parallel if (g->count > PARALLEL_FROM)
     {
         _Alignas(64) float regs[MAX_REGS * PLAN_TILE];

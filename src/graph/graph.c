@@ -9,8 +9,15 @@ typedef struct chunk {
     max_align_t data[];
 } chunk;
 
+typedef struct {
+    void *thing;
+    void (*release)(void *thing);
+} keepsake;
+
 struct tg_graph {
     chunk *chunks;
+    keepsake *kept;
+    size_t n_kept, cap_kept;
     tg_node **node;
     size_t n, cap;
     int *slot; // hash table of node ids + 1, for finding equal nodes; slots is a power of two
@@ -32,8 +39,10 @@ void tg_free(tg_graph *g)
     if (!g) return;
     for (size_t i = 0; i < g->n; i++) {
         base_free(g->node[i]->data);
-        base_free(g->node[i]->values);
+        if (!g->node[i]->view) base_free(g->node[i]->values);
     }
+    for (size_t i = 0; i < g->n_kept; i++) g->kept[i].release(g->kept[i].thing);
+    base_free(g->kept);
     for (chunk *c = g->chunks, *next; c; c = next) {
         next = c->next;
         base_free(c);
@@ -245,6 +254,22 @@ tg_node *tg_const(tg_graph *g, tg_shape s, const float *v)
     if (!x->values) return tg_no_memory(g);
     memcpy(x->values, v, sizeof *v * (size_t)tg_count(s));
     return x;
+}
+
+tg_node *tg_const_view(tg_graph *g, tg_shape s, const float *v)
+{
+    tg_node *x = leaf(g, TG_CONST, s, NULL);
+    if (!x) return NULL;
+    x->values = (float *)(uintptr_t)v; // only read
+    x->view = true;
+    return x;
+}
+
+bool tg_keep(tg_graph *g, void *thing, void (*release)(void *thing))
+{
+    if (!BASE_PUSH_ROOM(g->kept, g->n_kept, g->cap_kept)) return tg_no_memory(g) != NULL;
+    g->kept[g->n_kept++] = (keepsake){thing, release};
+    return true;
 }
 
 tg_node *tg_double(tg_graph *g, tg_shape s, const double *v)

@@ -55,6 +55,11 @@ const char *tg_shape_text(tg_shape s, char text[128]);
 tg_node *tg_input(tg_graph *g, tg_shape s, const char *name); // bound anew for runs of a plan
 tg_node *tg_param(tg_graph *g, tg_shape s, const char *name); // bound; changes only where told
 tg_node *tg_const(tg_graph *g, tg_shape s, const float *v);   // copied into the graph
+// Not copied: v stays as it is until the graph is freed. See tg_keep.
+tg_node *tg_const_view(tg_graph *g, tg_shape s, const float *v);
+// Call release(thing) when the graph is freed. False, and tg_error, when out of memory: then thing
+// is still the caller's.
+bool tg_keep(tg_graph *g, void *thing, void (*release)(void *thing));
 tg_node *tg_double(tg_graph *g, tg_shape s, const double *v); // copied; for tests of derivatives
 tg_node *tg_fill(tg_graph *g, tg_shape s, double value);      // the same value everywhere
 const char *tg_name(const tg_node *leaf);                     // "" where it has none
@@ -73,11 +78,18 @@ double *tg_data(tg_node *leaf);
 
 // Plans.
 typedef struct tg_plan tg_plan;
+// Memory for what lives during one run. Plans that never run at the same time can share one, which
+// grows to what the largest of them needs; it must outlive them.
+typedef struct tg_arena tg_arena;
+tg_arena *tg_arena_new(void);    // empty; NULL if out of memory
+void tg_arena_free(tg_arena *a); // NULL is fine
+size_t tg_arena_bytes(const tg_arena *a);
 
 typedef struct {
-    bool train;   // params change between runs: do not keep packed copies of them
-    bool unfused; // run every op by itself (tests compare)
-    bool time;    // keep the time of every step for tg_plan_times
+    bool train;      // params change between runs: do not keep packed copies of them
+    bool unfused;    // run every op by itself (tests compare)
+    bool time;       // keep the time of every step for tg_plan_times
+    tg_arena *arena; // shared memory for runs; NULL: the plan's own
 } tg_plan_options;
 
 // Make the graph ready to compute out[0..n). The graph must outlive the plan and gain no use of
@@ -93,7 +105,8 @@ guise_status tg_plan_bind(tg_plan *p, const tg_node *x, float *data, base_error 
 guise_status tg_plan_run(tg_plan *p, base_error *e);
 const float *tg_plan_value(const tg_plan *p, const tg_node *out); // row-major; NULL: no output
 void tg_plan_params_changed(tg_plan *p); // packed copies of params are made again
-size_t tg_plan_bytes(const tg_plan *p);  // arena, packed weights and scratch together
+size_t tg_plan_bytes(const tg_plan *p);  // its share of an arena, and what it keeps, together
+size_t tg_plan_kept(const tg_plan *p);   // packed weights and other values from run to run
 
 // One step of a plan: its op ("conv2d", "fused 5", "layout") and, where there are several, the way
 // it is done ("winograd 4"); seconds over all runs since the plan was opened with .time set, or

@@ -93,6 +93,7 @@ struct tg_node {
     size_t args_size;
     const char *name; // leaves
     float *values;    // TG_CONST: contents, unless made by tg_double
+    bool view;        // values are somebody else's
     double *data;     // leaves: contents for tg_eval; others: cached value or NULL
 };
 

@@ -105,13 +105,34 @@ static void fold_epilogue(tg_plan *p, const tg_node *y)
     }
 }
 
-// A reflection padding that only a convolution reads is done by the convolution.
-static void fold_padding(tg_plan *p, const tg_node *y)
+int plan_padded_input(const tg_node *conv)
 {
-    const tg_node *x = y->in[0];
-    if (y->op != &tg_op_conv2d || x->op != &tg_op_reflect_pad || !lone(p, x)) return;
-    p->note[y->id].pad = (int)((x->shape.dim[2] - x->in[0]->shape.dim[2]) / 2);
-    p->note[x->id].inside = true;
+    return conv->op == &tg_op_conv2d ? 0 : conv->op == &tg_op_conv2d_dw ? 1 : PLAN_NONE;
+}
+
+// The reflection padding that convolution y reads as its x and nothing else; or NULL.
+static const tg_node *padding_of(const tg_node *y)
+{
+    int i = plan_padded_input(y);
+    if (i == PLAN_NONE || y->in[i]->op != &tg_op_reflect_pad || y->in[0] == y->in[1]) return NULL;
+    return y->in[i];
+}
+
+// A reflection padding that only convolutions and their weight gradients read is done by them, so
+// that training does not keep both the image and its padded copy.
+static void fold_paddings(tg_plan *p)
+{
+    for (int k = 0; k < 2; k++) // all readers must be counted before the first is told
+        for (int id = 0; id < p->n_nodes; id++) {
+            const tg_node *y = tg_at(p->graph, id);
+            const tg_node *x = p->note[id].needed && y->op ? padding_of(y) : NULL;
+            plan_note *n = x ? &p->note[x->id] : NULL;
+            if (!n || n->output) continue;
+            if (k == 0) n->padders++;
+            if (k == 0 || n->padders != n->users) continue;
+            p->note[id].pad = (int)((x->shape.dim[2] - x->in[0]->shape.dim[2]) / 2);
+            n->inside = true;
+        }
 }
 
 // Pointwise nodes join the program of their only reader. Users come after their inputs, so going
@@ -170,10 +191,10 @@ static guise_status fold(tg_plan *p, base_error *e)
     int *seen = base_alloc(3 * n, sizeof *seen);
     if (!seen) return base_no_memory(e);
     for (size_t i = 0; i < n; i++) seen[i] = UNSEEN;
+    if (!p->options.unfused) fold_paddings(p);
     for (int id = 0; id < p->n_nodes; id++) {
         const tg_node *y = tg_at(p->graph, id);
         if (!p->note[id].needed || !y->op || p->options.unfused) continue;
-        fold_padding(p, y);
         fold_epilogue(p, y);
     }
     if (!p->options.unfused) {
@@ -215,7 +236,8 @@ static guise_status make_op(tg_plan *p, const tg_node *y, int layout, base_error
     bool last = follows(k) && (plan_two_layouts(k) ? layout == 1 : follows_last(p, k));
     guise_status s = GUISE_OK;
     for (; !s && n < k->n_in; n++) {
-        const tg_node *x = n == 0 && p->note[k->id].pad ? k->in[0]->in[0] : k->in[n];
+        bool unpadded = p->note[k->id].pad && n == plan_padded_input(k);
+        const tg_node *x = unpadded ? k->in[n]->in[0] : k->in[n];
         s = plan_want(p, x, follows(k) ? last : wanted_layout(p, k, n), &in[n], e);
     }
     if (!s && conv != PLAN_NONE) s = plan_want(p, bias_of(y, k), 0, &in[n++], e);
@@ -358,9 +380,8 @@ void tg_plan_close(tg_plan **plan)
     base_free(p->note);
     base_free(p->from);
     base_free(p->step);
-    base_free(p->arena);
-    base_free(p->partial);
-    base_free(p->scratch);
+    base_free(p->kept);
+    if (p->own_arena) tg_arena_free(p->arena);
     base_free(p);
     *plan = NULL;
 }

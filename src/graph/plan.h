@@ -48,11 +48,12 @@ typedef struct {
     double seconds; // spent so far, when the plan keeps time
 } plan_step;
 
-typedef enum { AT_NOWHERE, AT_ARENA, AT_BOUND, AT_CONST, AT_ALIAS } plan_place;
+// AT_ARENA: for the time of a run; AT_KEPT: from one run to the next
+typedef enum { AT_NOWHERE, AT_ARENA, AT_KEPT, AT_BOUND, AT_CONST, AT_ALIAS } plan_place;
 
 typedef struct {
     plan_place place;
-    size_t offset;   // AT_ARENA: bytes; AT_CONST: index into consts; AT_ALIAS: value
+    size_t offset;   // AT_ARENA, AT_KEPT: bytes; AT_CONST: index into consts; AT_ALIAS: value
     int first, last; // steps that make it and use it last
 } plan_value;
 
@@ -61,7 +62,8 @@ typedef struct { // what is known of a node while planning
     signed char layout; // of its value: 0 row-major, 1 channels-last, -1 either
     int users, root;    // root: node whose program computes this one, PLAN_NONE where it is stored
     int conv;           // convolution whose epilogue ends in this node
-    int pad;            // convolution: the reflection padding before it that it does itself
+    int pad;            // convolution: the reflection padding of x that it does itself
+    int padders;        // reflection padding: readers that can do it themselves
     bool inside;        // swallowed by a convolution
     bool fixed;         // depends on constants, and for inference parameters, alone
 } plan_note;
@@ -82,13 +84,17 @@ struct tg_plan {
     float **own;   // by node id: output memory of the plan's own
     float **consts;
     size_t n_consts, cap_consts;
-    char *arena;
-    size_t arena_bytes;
-    double *partial; // scratch of reductions
-    size_t partial_count;
-    void *scratch; // shared by the steps, each while it runs
-    size_t scratch_bytes;
+    tg_arena *arena; // values, then scratch of reductions, then that of steps while they run
+    bool own_arena;
+    size_t arena_bytes, partial_count, scratch_bytes;
+    size_t partial_at, scratch_at; // bytes into the arena
+    char *kept;
+    size_t kept_bytes;
 };
+
+// arena.c
+char *plan_arena_data(const tg_arena *a);
+bool plan_arena_grow(tg_arena *a, size_t bytes); // to at least so many; false: out of memory
 
 // simplify.c: now[i] computes what out[i] does, with fewer operations. Adds nodes to g.
 guise_status plan_simplify(tg_graph *g, tg_node *const out[], int n, tg_node *now[], base_error *e);
@@ -104,4 +110,5 @@ int plan_program_run(const tg_plan *p, const plan_step *s);
 guise_status plan_memory(tg_plan *p, base_error *e);
 guise_status plan_prepare(tg_plan *p, base_error *e);
 float *plan_pointer(const tg_plan *p, int value);
+int plan_padded_input(const tg_node *conv); // which input of a convolution may come unpadded
 #endif

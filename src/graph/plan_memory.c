@@ -1,6 +1,5 @@
 // plan_memory.c -- where every value of a plan lives: one arena, by liveness; and the kernels.
 #include "graph/plan.h"
-#include <limits.h>
 #include <string.h>
 
 enum { ALIGN = 64 };
@@ -59,14 +58,14 @@ int plan_root_value(const tg_plan *p, int value)
     return value;
 }
 
+static size_t round_up(size_t bytes) { return (bytes + ALIGN - 1) / ALIGN * ALIGN; }
+
 static size_t bytes_of(const tg_plan *p, int value)
 {
-    int64_t n = tg_count(tg_at(p->graph, value / 2)->shape);
-    return ((size_t)n * sizeof(float) + ALIGN - 1) / ALIGN * ALIGN;
+    return round_up((size_t)tg_count(tg_at(p->graph, value / 2)->shape) * sizeof(float));
 }
 
-enum { FOR_EVER = INT_MAX };
-
+// First and last uses. What fixed steps leave for others is kept from run to run.
 static void live(tg_plan *p)
 {
     for (int i = 0; i < (int)p->n_steps; i++) {
@@ -75,7 +74,8 @@ static void live(tg_plan *p)
         for (int k = 0; k < s->n_in; k++) {
             plan_value *v = &p->value[plan_root_value(p, s->in[k])];
             bool kept = v->place == AT_ARENA && v->first < (int)p->n_fixed && i >= (int)p->n_fixed;
-            v->last = kept || v->last == FOR_EVER ? FOR_EVER : i;
+            if (kept) v->place = AT_KEPT;
+            v->last = i;
         }
     }
 }
@@ -144,24 +144,48 @@ static void outputs(tg_plan *p) // live outside the arena
     }
 }
 
+static void keep(tg_plan *p)
+{
+    for (int v = 0; v < 2 * p->n_nodes; v++) {
+        if (p->value[v].place != AT_KEPT) continue;
+        p->value[v].offset = p->kept_bytes;
+        p->kept_bytes += bytes_of(p, v);
+    }
+}
+
 guise_status plan_memory(tg_plan *p, base_error *e)
 {
     outputs(p);
     guise_status s = constants(p, e);
     live(p);
+    keep(p);
     holes h = {0};
     for (size_t i = 0; !s && i < p->n_steps; i++)
         if (!place_step(p, &h, i)) s = base_no_memory(e);
     p->arena_bytes = h.end;
     base_free(h.hole);
-    if (!s && h.end && !(p->arena = base_aligned(h.end)))
-        s = base_fail(e, GUISE_NO_MEMORY,
-                      "out of memory: this network needs %.0f MB for its values; choose a smaller "
-                      "size or batch",
-                      (double)h.end / 1e6);
-    if (!s && p->partial_count && !(p->partial = base_alloc(p->partial_count, sizeof(double))))
-        s = base_no_memory(e);
+    if (!s && p->kept_bytes && !(p->kept = base_aligned(p->kept_bytes))) s = base_no_memory(e);
     return s;
+}
+
+static guise_status scratch(tg_plan *p, base_error *e)
+{
+    for (size_t i = 0; i < p->n_steps; i++) {
+        const plan_step *t = &p->step[i];
+        size_t n = t->state && t->node->op->scratch ? t->node->op->scratch(t->state) : 0;
+        if (n > p->scratch_bytes) p->scratch_bytes = n;
+    }
+    p->partial_at = p->arena_bytes;
+    p->scratch_at = p->partial_at + round_up(p->partial_count * sizeof(double));
+    size_t all = p->scratch_at + p->scratch_bytes;
+    p->own_arena = !p->options.arena;
+    p->arena = p->own_arena ? tg_arena_new() : p->options.arena;
+    if (!p->arena) return base_no_memory(e);
+    if (plan_arena_grow(p->arena, all)) return GUISE_OK;
+    return base_fail(e, GUISE_NO_MEMORY,
+                     "out of memory: this network needs %.0f MB for its values; choose a smaller "
+                     "size or batch",
+                     (double)all / 1e6);
 }
 
 guise_status plan_prepare(tg_plan *p, base_error *e)
@@ -171,7 +195,9 @@ guise_status plan_prepare(tg_plan *p, base_error *e)
         plan_step *t = &p->step[i];
         const tg_node *k = t->node, *end = tg_at(p->graph, t->out / 2);
         if (t->kind != STEP_OP || !k->op->prepare) continue;
-        tg_wish wish = {.keep_weights = k->n_in > 1 && p->note[k->in[1]->id].fixed,
+        // in training, packed copies of a frozen network would be memory that is short
+        bool keep = k->n_in > 1 && p->note[k->in[1]->id].fixed && !p->options.train;
+        tg_wish wish = {.keep_weights = keep,
                         .bias = t->n_in > k->n_in,
                         .reflect = p->note[k->id].pad,
                         .measure = !p->options.train};
@@ -186,12 +212,5 @@ guise_status plan_prepare(tg_plan *p, base_error *e)
             base_fail(e, s, "%s of %s cannot be made ready: out of memory, or oneDNN refuses it",
                       k->op->name, tg_shape_text(k->shape, text));
     }
-    for (size_t i = 0; !s && i < p->n_steps; i++) {
-        const plan_step *t = &p->step[i];
-        size_t n = t->state && t->node->op->scratch ? t->node->op->scratch(t->state) : 0;
-        if (n > p->scratch_bytes) p->scratch_bytes = n;
-    }
-    if (!s && p->scratch_bytes && !(p->scratch = base_aligned(p->scratch_bytes)))
-        s = base_no_memory(e);
-    return s;
+    return s ? s : scratch(p, e);
 }

@@ -151,8 +151,8 @@ static guise_status open_plan(train_step *s, train_learner *l, const train_step_
         if (grad[i]) out[n++] = grad[i];
     s->updates = nn_updates(l->params, s->graph, &s->update);
     for (size_t i = 0; i < s->updates; i++) out[n++] = s->update[i].node;
-    guise_status st =
-        tg_plan_open(&s->plan, s->graph, out, n, &(tg_plan_options){.train = true}, e);
+    tg_plan_options options = {.train = true, .arena = p->arena};
+    guise_status st = tg_plan_open(&s->plan, s->graph, out, n, &options, e);
     if (!st) st = nn_bind(l->params, s->graph, s->plan, e);
     for (int i = 0; !st && i < p->others; i++)
         if (p->other[i]) st = nn_bind(p->other[i], s->graph, s->plan, e);

@@ -44,6 +44,7 @@ typedef struct {
     int n;
     nn_params *const *other;
     int others;
+    tg_arena *arena; // shared memory for runs, or NULL
 } train_step_plan;
 guise_status train_step_open(train_step *s, train_learner *l, const train_step_plan *p,
                              base_error *e);

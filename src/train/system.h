@@ -45,6 +45,7 @@ typedef struct {
     train_learner learner[TRAIN_NETWORKS]; // .params NULL: not there
     nn_params *frozen;                     // further weights that graphs use, or NULL
     train_phase phase[TRAIN_PHASES];
+    tg_arena *arena; // the phases run one after the other, in the same memory
     train_batch batch;
     train_kept kept[TRAIN_KEPT];
     train_rates rates; // of the step at hand

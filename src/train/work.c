@@ -38,7 +38,8 @@ guise_status train_work_open(train_work *w, const train_options *o, const train_
     const train_system *system = o->system;
     *w = (train_work){.o = o, .identity = id};
     w->own = base_alloc(1, system->state ? system->state : 1);
-    guise_status s = w->own ? GUISE_OK : base_no_memory(e);
+    w->arena = tg_arena_new();
+    guise_status s = w->own && w->arena ? GUISE_OK : base_no_memory(e);
     if (!s) s = train_batch_open(&w->batch, o, id, e);
     if (!s) s = open_generator(w, e);
     if (!s && o->adv_from >= 0)
@@ -57,6 +58,7 @@ void train_work_close(train_work *w)
         train_learner_close(&w->learner[i]);
         train_network_close(&w->network[i]);
     }
+    tg_arena_free(w->arena);
     nn_params_close(&w->frozen);
     train_batch_close(&w->batch);
     base_free(w->own);
@@ -114,8 +116,12 @@ static guise_status open_phase(train_work *w, train_phase *p, const train_tie ti
         if (tie[i].node && tie[i].output) out[n_out++] = tie[i].node;
     for (int i = 0; i < TRAIN_NETWORKS; i++)
         if (i != p->network) other[i + 1] = w->learner[i].params;
-    train_step_plan plan = {
-        .loss = p->total, .out = out, .n = n_out, .other = other, .others = TRAIN_NETWORKS + 1};
+    train_step_plan plan = {.loss = p->total,
+                            .out = out,
+                            .n = n_out,
+                            .other = other,
+                            .others = TRAIN_NETWORKS + 1,
+                            .arena = w->arena};
     guise_status s = train_step_open(&p->run, &w->learner[p->network], &plan, e);
     for (int i = 0; !s && i < n; i++)
         if (tie[i].node) s = tg_plan_bind(p->run.plan, tie[i].node, tie[i].data, e);

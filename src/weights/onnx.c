@@ -150,6 +150,7 @@ guise_status weights_onnx_parse(weights_onnx **out, const void *data, size_t n, 
     ProtobufCAllocator a = {proto_alloc, proto_free, &failed};
     weights_onnx *m = base_alloc(1, sizeof *m);
     if (!m) return base_no_memory(e);
+    atomic_init(&m->users, 1);
     guise_status s;
     m->proto = onnx__model__unpack(&a, n, data);
     if (m->proto)
@@ -176,14 +177,21 @@ guise_status weights_onnx_open(weights_onnx **m, const char *path, base_error *e
     return s ? base_no_memory(e) : GUISE_OK;
 }
 
+static void release(void *model)
+{
+    weights_onnx *m = model;
+    if (atomic_fetch_sub(&m->users, 1) > 1) return;
+    ProtobufCAllocator a = {proto_alloc, proto_free, NULL};
+    if (m->proto) onnx__model__free_unpacked(m->proto, &a);
+    base_free(m->name);
+    base_free(m->input);
+    base_free(m);
+}
+
 void weights_onnx_close(weights_onnx **m)
 {
     if (!m || !*m) return;
-    ProtobufCAllocator a = {proto_alloc, proto_free, NULL};
-    if ((*m)->proto) onnx__model__free_unpacked((*m)->proto, &a);
-    base_free((*m)->name);
-    base_free((*m)->input);
-    base_free(*m);
+    release(*m);
     *m = NULL;
 }
 
@@ -327,7 +335,7 @@ static bool build_all(onnx_call *c, onnx_value *all, tg_node *const in[])
     return true;
 }
 
-void weights_onnx_build(const weights_onnx *m, tg_graph *g, tg_node *const in[], tg_node *out[])
+void weights_onnx_build(weights_onnx *m, tg_graph *g, tg_node *const in[], tg_node *out[])
 {
     size_t n = weights_onnx_outputs(m);
     onnx_call c = {.m = m, .g = g};
@@ -335,6 +343,7 @@ void weights_onnx_build(const weights_onnx *m, tg_graph *g, tg_node *const in[],
     c.in = base_alloc(m->max_in + 1, sizeof *c.in);
     c.out = base_alloc(m->max_out + 1, sizeof *c.out);
     for (size_t i = 0; i < n; i++) out[i] = NULL;
+    if (tg_keep(g, m, release)) atomic_fetch_add(&m->users, 1);
     if (!all || !c.in || !c.out)
         tg_no_memory(g);
     else if (!tg_error(g) && build_all(&c, all, in))

@@ -8,6 +8,7 @@
 
 #include "onnx.pb-c.h"
 #include "weights/weights.h"
+#include <stdatomic.h>
 
 enum { ONNX_LIST = 64, ONNX_HOST_COUNT = 4096 };
 
@@ -19,6 +20,7 @@ struct weights_onnx {
     size_t n_inputs;
     size_t max_in, max_out; // of one node
     int64_t opset;
+    atomic_int users; // who opened it, and graphs that read its weights
 };
 
 typedef struct {
@@ -86,6 +88,7 @@ bool onnx_broadcast(onnx_call *c, tg_node **a, tg_node **b);
 // Tensors in the file. check: sizes, type and amount of data agree.
 guise_status onnx_tensor_check(const Onnx__Tensor *t, const char *name, base_error *e);
 int64_t onnx_tensor_count(const Onnx__Tensor *t);
+// Floats are read where they are; all else is copied.
 onnx_value onnx_tensor_value(tg_graph *g, const Onnx__Tensor *t, const char *name);
 guise_status onnx_tensor_add(base_tensors *to, const Onnx__Tensor *t, const char *name,
                              base_error *e);

@@ -152,8 +152,9 @@ static double value_at(const Onnx__Tensor *t, int64_t i)
 static tg_node *reals(tg_graph *g, const Onnx__Tensor *t, tg_shape s)
 {
     int64_t n = tg_count(s);
-    if (t->data_type == 1 && !(t->has_raw_data && t->raw_data.len))
-        return tg_const(g, s, t->float_data);
+    bool raw = t->has_raw_data && t->raw_data.len;
+    const float *at = raw ? (const float *)(const void *)t->raw_data.data : t->float_data;
+    if (t->data_type == 1 && (uintptr_t)at % sizeof *at == 0) return tg_const_view(g, s, at);
     float *v = base_alloc((size_t)n, sizeof *v);
     if (!v) return tg_no_memory(g);
     if (t->data_type == 1)
