@@ -26,7 +26,8 @@ tg_node *train_identity_of(const train_identity *id, tg_node *made, tg_node *war
     if (id->pool > 1) made = shrink(made, id->pool, &warp);
     tg_node *x = tg_scale(tg_warp(made, warp, id->side, id->side), 255), *out = NULL;
     if (!x) return NULL;
-    model_frozen_build(id->network, tg_graph_of(x), (tg_node *[]){id->bgr ? tg_flip(x, 1) : x}, &out);
+    model_frozen_build(id->network, tg_graph_of(x), (tg_node *[]){id->bgr ? tg_flip(x, 1) : x},
+                       &out);
     if (!out) return NULL;
     int64_t n = tg_dim(made, 0);
     return tg_reshape(out, TG_SHAPE(n, tg_count(tg_shape_of(out)) / n));
