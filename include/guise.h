@@ -60,9 +60,8 @@ void guise_image_free(guise_image *m);
 
 // ---- Faces.
 typedef struct {
-    float x0, y0, x1, y1; // box in pixels
-    float score;          // 0..1
-    float point[5][2];    // x, y of eye, eye, nose, mouth corner, mouth corner; left ones first
+    float x0, y0, x1, y1, score; // box in pixels; 0..1
+    float point[5][2]; // x, y of eye, eye, nose, mouth corner, mouth corner; left ones first
 } guise_face;
 typedef struct {
     guise_face *at; // largest first
@@ -144,10 +143,9 @@ typedef struct {
     int size, batch;         // but for run: h and w of image inputs, 0 means 128; n, 0 means 1
 } guise_net_options;
 typedef struct {
-    size_t inputs, outputs, parameters; // parameters: trained numbers
-    double macs, seconds;               // of one run: multiply-accumulates, time
-    size_t bytes;                       // memory of the plan
-    char *shapes;                       // one line for each input and output, returned to you
+    size_t inputs, outputs, parameters, bytes; // trained numbers; memory of the plan
+    double macs, seconds;                      // of one run: multiply-accumulates, time
+    char *shapes; // one line for each input and output, returned to you
 } guise_net_report;
 void guise_net_report_free(guise_net_report *r);
 // Run a network (a name, or an .onnx file) on the tensors of file in; write all outputs, with grad
@@ -182,6 +180,9 @@ typedef struct {
 } guise_train_options;
 // Until the recipe's last step or progress says stop; both leave a checkpoint and the generator.
 guise_status guise_train(guise_engine *g, const char *recipe, const guise_train_options *o);
+// Drawn people to try it on, DIR/faces, and recognisers of them, DIR/teacher.onnx and judge.onnx.
+guise_status guise_toy(guise_engine *g, const char *dir, int people, int photos, int size,
+                       int seed);
 
 // ---- Measuring by a suite, such as "swap": how good a generator is, on people it never saw.
 bool guise_suite_at(size_t i, guise_option *s); // name, and help: what it measures
@@ -210,9 +211,8 @@ typedef struct {
     double median, least, spread;         // seconds of a run; between its quartiles
     double load, plan, first, plan_again; // seconds: weights, making ready, first run; once more
     double macs, peak;             // of a run; in a second of a large matrix product, measured
-    size_t plan_bytes, peak_bytes; // memory of the plan, of the process at most
-    guise_bench_row *row;          // slowest first
-    size_t n;
+    size_t plan_bytes, peak_bytes, n; // memory of the plan, of the process at most; rows
+    guise_bench_row *row;             // slowest first
 } guise_bench;
 void guise_bench_free(guise_bench *b);
 guise_status guise_bench_net(guise_engine *g, const char *net, const guise_net_options *o, int runs,

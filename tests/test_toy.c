@@ -220,8 +220,8 @@ TEST(recognisers_know_people_they_never_saw)
     for (int kind = TOY_TEACHER; kind <= TOY_JUDGE; kind++) {
         toy_teaching t = {.kind = kind, .faces = 1500, .steps = 400, .seed = 1};
         CHECK(!toy_teach(&t, test_scratch("known.onnx"), &e));
-        CHECK(t.cosine > 0.6);
-        CHECK(found(test_scratch("known.onnx")) > 0.6); // by chance 0.04
+        CHECK(t.cosine > 0.5);
+        CHECK(found(test_scratch("known.onnx")) > 0.5); // by chance 0.04
     }
     toy_teaching t = {.faces = -1};
     CHECK(toy_teach(&t, test_scratch("none.onnx"), &e) == GUISE_BAD_ARGUMENT);

@@ -4,11 +4,11 @@
 #include <string.h>
 
 extern const cli_command cmd_swap, cmd_detect, cmd_embed, cmd_align, cmd_train, cmd_net,
-    cmd_convert, cmd_models, cmd_doctor, cmd_eval, cmd_compose, cmd_bench;
+    cmd_convert, cmd_models, cmd_doctor, cmd_eval, cmd_compose, cmd_bench, cmd_toy;
 
 const cli_command *const cli_commands[] = {
-    &cmd_swap, &cmd_detect, &cmd_embed,   &cmd_align,  &cmd_compose, &cmd_train, &cmd_net,
-    &cmd_eval, &cmd_bench,  &cmd_convert, &cmd_models, &cmd_doctor,  NULL,
+    &cmd_swap, &cmd_detect, &cmd_embed, &cmd_align,   &cmd_compose, &cmd_train,  &cmd_toy,
+    &cmd_net,  &cmd_eval,   &cmd_bench, &cmd_convert, &cmd_models,  &cmd_doctor, NULL,
 };
 
 const cli_command *cli_find(const char *name)

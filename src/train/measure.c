@@ -2,12 +2,9 @@
 //
 // Cosines are of vectors by a recogniser that took no part in training. Source and target vectors
 // come from the photos, the result's from the made crop with the target's landmarks.
-#include "model/card.h"
 #include "train/pairs.h"
 #include "train/system.h"
-#include "weights/weights.h"
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 const char *const train_swap_measures[] = {"to_source", "to_target", "closer", "top1",
@@ -136,32 +133,6 @@ guise_status train_pairs_measure(const train_pairs *p, train_swapper *s, train_m
     return GUISE_OK;
 }
 
-// A number of the file's card, or 0.
-static int card_number(const base_tensors *t, const char *key)
-{
-    const char *text = base_tensors_meta(t, key);
-    long v = text ? strtol(text, NULL, 10) : 0;
-    return v > 0 && v < 1 << 20 ? (int)v : 0;
-}
-
-static guise_status open_generator(train_swapper *s, const base_tensors *t, const char *path,
-                                   base_error *e)
-{
-    const char *name = base_tensors_meta(t, CARD_NETWORK);
-    int size = card_number(t, CARD_SIZE), length = card_number(t, CARD_LENGTH);
-    if (!name || !size || !length)
-        return base_fail(e, GUISE_BAD_FILE,
-                         "%s does not say which network it holds; give a "
-                         "generator.safetensors that guise trained",
-                         path);
-    train_network net = {0};
-    guise_status st = train_network_open(&net, name, base_tensors_meta(t, CARD_OPTIONS), e);
-    if (!st) st = train_swapper_open(s, &net, size, length, e);
-    if (!st) st = train_swapper_load(s, t, e);
-    train_network_close(&net);
-    return st;
-}
-
 static guise_status run(train_measurement *m, const train_measure_config *c, train_swapper *s,
                         base_error *e)
 {
@@ -187,15 +158,12 @@ static guise_status run(train_measurement *m, const train_measure_config *c, tra
 
 guise_status train_measure(train_measurement *m, const train_measure_config *c, base_error *e)
 {
-    base_tensors t = {0};
     train_swapper s = {0};
     if (!c->measure)
         return base_fail(e, GUISE_BAD_ARGUMENT,
                          "measuring needs a recogniser that took no part in training (measure)");
-    guise_status st = weights_read(&t, c->generator, e);
-    if (!st) st = open_generator(&s, &t, c->generator, e);
+    guise_status st = train_swapper_read(&s, c->generator, e);
     if (!st) st = run(m, c, &s, e);
     train_swapper_close(&s);
-    base_tensors_free(&t);
     return st;
 }

@@ -1,5 +1,8 @@
 // swapper.c -- a generator in inference: its own store, graph and plan.
 #include "train/swapper.h"
+#include "model/card.h"
+#include "weights/weights.h"
+#include <stdlib.h>
 #include <string.h>
 
 static guise_status build(train_swapper *s, const train_network *net, base_error *e)
@@ -57,5 +60,42 @@ guise_status train_swapper_run(train_swapper *s, const float **made, base_error 
 {
     guise_status st = tg_plan_run(s->plan, e);
     if (!st) *made = tg_plan_value(s->plan, s->made);
+    return st;
+}
+
+// A number of the file's card, or 0.
+static int card_number(const base_tensors *t, const char *key)
+{
+    const char *text = base_tensors_meta(t, key);
+    long v = text ? strtol(text, NULL, 10) : 0;
+    return v > 0 && v < 1 << 20 ? (int)v : 0;
+}
+
+static guise_status open_card(train_swapper *s, const base_tensors *t, const char *path,
+                              base_error *e)
+{
+    const char *name = base_tensors_meta(t, CARD_NETWORK);
+    int size = card_number(t, CARD_SIZE), length = card_number(t, CARD_LENGTH);
+    if (!name || !size || !length)
+        return base_fail(e, GUISE_BAD_FILE,
+                         "%s does not say which network it holds; give a "
+                         "generator.safetensors that guise trained",
+                         path);
+    train_network net = {0};
+    guise_status st = train_network_open(&net, name, base_tensors_meta(t, CARD_OPTIONS), e);
+    if (!st) st = train_swapper_open(s, &net, size, length, e);
+    if (!st) st = train_swapper_load(s, t, e);
+    train_network_close(&net);
+    return st;
+}
+
+guise_status train_swapper_read(train_swapper *s, const char *path, base_error *e)
+{
+    *s = (train_swapper){0};
+    base_tensors t = {0};
+    guise_status st = weights_read(&t, path, e);
+    if (!st) st = open_card(s, &t, path, e);
+    base_tensors_free(&t);
+    if (st) train_swapper_close(s);
     return st;
 }

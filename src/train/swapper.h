@@ -16,6 +16,9 @@ typedef struct {
 enum { TRAIN_SWAPS = 8 }; // pairs a run
 guise_status train_swapper_open(train_swapper *s, const train_network *net, int size, int length,
                                 base_error *e);
+// The same from a generator's file, with its weights (model/card.h). Errors: GUISE_IO,
+// GUISE_BAD_FILE.
+guise_status train_swapper_read(train_swapper *s, const char *path, base_error *e);
 void train_swapper_close(train_swapper *s);
 // Take parameters laid out like s->params' flat array, or by name.
 void train_swapper_take(train_swapper *s, const float *flat);

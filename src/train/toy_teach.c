@@ -78,16 +78,30 @@ static guise_status open_network(teaching *w, base_error *e)
     return s ? s : tg_plan_bind(w->step.plan, want, w->want, e);
 }
 
-// Face i as row of the batch. In learning it is disturbed, so that what the recogniser says does
-// not hang on single pixels: by noise, and by a shift of colour.
+static float even(base_rng *r) { return (float)(base_rng_next(r) >> 40) / 8388608.0F - 1; }
+
+// Patches of colour, CELLS to a side, and grain over all. A recogniser that has learnt without says
+// much of single pixels, and what it teaches then are coloured specks in place of a face.
+static void disturb(float *planes, base_rng *r)
+{
+    enum { CELLS = 7 };
+    float patch[CELLS * CELLS], much = 0.15F * (even(r) + 1), fine = 0.2F * (even(r) + 1);
+    for (int c = 0; c < 3; c++) {
+        for (int k = 0; k < CELLS * CELLS; k++) patch[k] = much * even(r);
+        for (int k = 0; k < SIDE * SIDE; k++)
+            planes[c * SIDE * SIDE + k] +=
+                patch[k / SIDE * CELLS / SIDE * CELLS + k % SIDE * CELLS / SIDE] + fine * even(r);
+    }
+}
+
+// Face i as row of the batch, disturbed while learning.
 static void show(teaching *w, size_t i, size_t row, base_rng *r)
 {
     size_t count = (size_t)3 * SIDE * SIDE;
     float *to = w->img + row * count;
     memcpy(to, w->planes + i * count, count * sizeof *to);
     memcpy(w->want + row * TOY_TRAITS, w->traits + i * TOY_TRAITS, TOY_TRAITS * sizeof(float));
-    for (size_t k = 0; r && k < count; k++) // even noise costs less than normal
-        to[k] += 0.08F * ((float)(base_rng_next(r) >> 40) / 16777216.0F - 0.5F);
+    if (r) disturb(to, r);
 }
 
 static guise_status learn(teaching *w, base_error *e)
