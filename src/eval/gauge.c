@@ -42,7 +42,7 @@ static guise_status inspect(eval_gauge *n, const weights_onnx *m, const char *pa
     return GUISE_OK;
 }
 
-static guise_status prepare(eval_gauge *n, const weights_onnx *m, base_error *e)
+static guise_status prepare(eval_gauge *n, weights_onnx *m, base_error *e)
 {
     n->out = base_alloc(n->n_out, sizeof *n->out);
     n->graph = tg_new();
