@@ -145,6 +145,7 @@ TEST(mirrored_rim)
     check(s);
 }
 TEST(blocks_of_channels) { check(shape(1, 136, 192, 9, 10, 1)); }
+TEST(weights_not_held) { check(shape(1, 200, 184, 7, 6, 1)); }
 TEST(no_even_blocks) { check(shape(1, 40, 104, 5, 6, 1)); }
 TEST(chunks_of_tiles) { check(shape(2, 48, 32, 70, 66, 1)); }
 TEST(chunks_and_blocks) { check(shape(1, 112, 128, 40, 36, 1)); }
@@ -152,6 +153,6 @@ TEST(chunks_and_blocks) { check(shape(1, 112, 128, 40, 36, 1)); }
 int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(odd_sizes), CASE(one_tile), CASE(uneven_padding),
-               CASE(mirrored_rim), CASE(blocks_of_channels), CASE(no_even_blocks),
-               CASE(chunks_of_tiles), CASE(chunks_and_blocks));
+               CASE(mirrored_rim), CASE(blocks_of_channels), CASE(weights_not_held),
+               CASE(no_even_blocks), CASE(chunks_of_tiles), CASE(chunks_and_blocks));
 }

@@ -52,7 +52,7 @@ static const float g6[8][3] = {{1, 0, 0},
 
 // The loops have constant bounds and coefficients: unrolled, they are the sums of a hand-written
 // transform, without the zeros.
-#define TRANSFORMS(M, N, BT, AT)                                                                   \
+#define TRANSFORMS(M, N, BT, AT, G)                                                                \
     BASE_SIMD static void input##M(const tile_lanes *d, float *v, size_t step)                     \
     {                                                                                              \
         tile_lanes t[N][N];                                                                        \
@@ -107,28 +107,35 @@ static const float g6[8][3] = {{1, 0, 0},
             UNROLL for (int k = 0; k < (M); k++) if (AT[k][j] != 0) s += AT[k][j] * t[i][k];       \
             LANES(v + (size_t)(i * (N) + j) * step) = s;                                           \
         }                                                                                          \
+    }                                                                                              \
+    BASE_SIMD static void weights##M(const float *g, int64_t c, int row, float *u, size_t step)    \
+    {                                                                                              \
+        enum { PARTS = TILE_WIDE / TILE_LANES };                                                   \
+        const float *r = G[row];                                                                   \
+        for (int64_t i = 0; i < PARTS * c; i++) {                                                  \
+            const float *k = g + i / PARTS * 9 * TILE_WIDE + i % PARTS * TILE_LANES;               \
+            float *to = u + i * TILE_LANES;                                                        \
+            tile_lanes t[3];                                                                       \
+            UNROLL for (int j = 0; j < 3; j++) t[j] = r[0] * CLANES(k + j * TILE_WIDE) +           \
+                                                      r[1] * CLANES(k + (3 + j) * TILE_WIDE) +     \
+                                                      r[2] * CLANES(k + (6 + j) * TILE_WIDE);      \
+            UNROLL for (int j = 0; j < (N); j++)                                                   \
+            {                                                                                      \
+                tile_lanes s = {0};                                                                \
+                UNROLL for (int l = 0; l < 3; l++) if (G[j][l] != 0) s += G[j][l] * t[l];          \
+                LANES(to + (size_t)j * step) = s;                                                  \
+            }                                                                                      \
+        }                                                                                          \
     }
-TRANSFORMS(2, 4, bt2, at2)
-TRANSFORMS(4, 6, bt4, at4)
-TRANSFORMS(6, 8, bt6, at6)
+TRANSFORMS(2, 4, bt2, at2, g2)
+TRANSFORMS(4, 6, bt4, at4, g4)
+TRANSFORMS(6, 8, bt6, at6, g6)
 
 tile_input *tile_input_of(int m) { return m == 2 ? input2 : m == 4 ? input4 : input6; }
 tile_output *tile_output_of(int m) { return m == 2 ? output2 : m == 4 ? output4 : output6; }
 tile_input *tile_adjoint_of(int m) { return m == 2 ? adjoint2 : m == 4 ? adjoint4 : adjoint6; }
 
-BASE_SIMD void tile_weight(int m, const tile_lanes g[9], float *u, size_t step)
-{
-    const float(*a)[3] = m == 2 ? g2 : m == 4 ? g4 : g6;
-    int n = m + 2;
-    tile_lanes t[TILE_MAX][3];
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < 3; j++)
-            t[i][j] = a[i][0] * g[j] + a[i][1] * g[3 + j] + a[i][2] * g[6 + j];
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < n; j++)
-            LANES(u + (size_t)(i * n + j) * step) =
-                t[i][0] * a[j][0] + t[i][1] * a[j][1] + t[i][2] * a[j][2];
-}
+tile_weights *tile_weights_of(int m) { return m == 2 ? weights2 : m == 4 ? weights4 : weights6; }
 
 BASE_SIMD void tile_weight_adjoint(int m, const float *u, size_t step, tile_lanes g[9])
 {
