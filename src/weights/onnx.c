@@ -335,7 +335,7 @@ static bool build_all(onnx_call *c, onnx_value *all, tg_node *const in[])
     return true;
 }
 
-void weights_onnx_build(weights_onnx *m, tg_graph *g, tg_node *const in[], tg_node *out[])
+void weights_onnx_build(const weights_onnx *m, tg_graph *g, tg_node *const in[], tg_node *out[])
 {
     size_t n = weights_onnx_outputs(m);
     onnx_call c = {.m = m, .g = g};
@@ -343,7 +343,8 @@ void weights_onnx_build(weights_onnx *m, tg_graph *g, tg_node *const in[], tg_no
     c.in = base_alloc(m->max_in + 1, sizeof *c.in);
     c.out = base_alloc(m->max_out + 1, sizeof *c.out);
     for (size_t i = 0; i < n; i++) out[i] = NULL;
-    if (tg_keep(g, m, release)) atomic_fetch_add(&m->users, 1);
+    weights_onnx *counted = (weights_onnx *)(uintptr_t)m; // readers alone change with a graph
+    if (tg_keep(g, counted, release)) atomic_fetch_add(&counted->users, 1);
     if (!all || !c.in || !c.out)
         tg_no_memory(g);
     else if (!tg_error(g) && build_all(&c, all, in))

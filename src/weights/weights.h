@@ -32,7 +32,7 @@ const char *weights_onnx_output(const weights_onnx *m, size_t i);
 // it); out[i] is output i. Differentiable. What cannot be built is the graph's error: an unknown
 // operator is named with its node. The caller may close the model at once: the graph reads the
 // weights where they are, and keeps what it needs until it is freed.
-void weights_onnx_build(weights_onnx *m, tg_graph *g, tg_node *const in[], tg_node *out[]);
+void weights_onnx_build(const weights_onnx *m, tg_graph *g, tg_node *const in[], tg_node *out[]);
 // The other way: the part of g that outputs need, as an ONNX file (operator set 11, float32).
 typedef struct {
     tg_node *const *in, *const *out; // borrowed, with their names

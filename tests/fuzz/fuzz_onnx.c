@@ -4,7 +4,7 @@
 
 enum { MOST = 16, ELEMENTS = 1 << 16 };
 
-static void build(weights_onnx *m)
+static void build(const weights_onnx *m)
 {
     tg_node *in[MOST], *out[MOST];
     size_t n_in = weights_onnx_inputs(m), n_out = weights_onnx_outputs(m);
