@@ -18,8 +18,7 @@ guise_status eval_each_file(const char *list,
     return s;
 }
 
-// What the file is called in tables; returned to you.
-static char *name_of(const char *file)
+char *eval_file_name(const char *file)
 {
     const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
     if (slash && !strcmp(name, "generator.safetensors")) {
@@ -42,11 +41,53 @@ static bool taken(const eval_report *r, const char *name)
 guise_status eval_add_file(eval_report *r, const char *file, size_t n_cases, eval_result **x,
                            base_error *e)
 {
-    char *name = name_of(file);
+    char *name = eval_file_name(file);
     const char *used = name;
     for (int k = 2; used && taken(r, used); k++) used = eval_text(r, "%s-%d", name, k);
     *x = used ? eval_add_result(r, used, n_cases) : NULL;
     base_free(name);
     if (!*x || !((*x)->file = eval_text(r, "%s", file))) return base_no_memory(e);
     return base_sha256_file(&(*x)->sha256, file, e);
+}
+
+static bool has_network(const eval_report *r, const eval_network *n)
+{
+    for (size_t i = 0; i < r->n_networks; i++)
+        if (!strcmp(r->network[i].role, n->role) &&
+            !strcmp(r->network[i].sha256.hex, n->sha256.hex))
+            return true;
+    return false;
+}
+
+static bool has_note(const eval_report *r, const char *note)
+{
+    for (size_t i = 0; i < r->n_notes; i++)
+        if (!strcmp(r->note[i], note)) return true;
+    return false;
+}
+
+guise_status eval_take_results(eval_report *r, eval_report *from, base_error *e)
+{
+    bool ok = true;
+    for (size_t i = 0; ok && i < from->texts.n; i++) { // what the results point to
+        ok = BASE_PUSH_ROOM(r->texts.name, r->texts.n, r->texts.cap);
+        if (ok) r->texts.name[r->texts.n++] = from->texts.name[i];
+        if (ok) from->texts.name[i] = NULL;
+    }
+    size_t moved = 0;
+    while (ok && moved < from->n && (ok = BASE_PUSH_ROOM(r->result, r->n, r->cap)))
+        r->result[r->n++] = from->result[moved++];
+    from->n -= moved;
+    if (from->n) memmove(from->result, from->result + moved, from->n * sizeof *from->result);
+    for (size_t i = 0; ok && i < from->n_networks; i++) {
+        if (has_network(r, &from->network[i])) continue;
+        ok = BASE_PUSH_ROOM(r->network, r->n_networks, r->cap_networks);
+        if (ok) r->network[r->n_networks++] = from->network[i];
+    }
+    for (size_t i = 0; ok && i < from->n_notes; i++)
+        if (!has_note(r, from->note[i])) ok = eval_add_note(r, from->note[i]);
+    if (!r->data) r->data = from->data;
+    for (int k = 0; !r->labels && k < from->labels; k++) r->label_key[k] = from->label_key[k];
+    if (!r->labels) r->labels = from->labels;
+    return ok ? GUISE_OK : base_no_memory(e);
 }

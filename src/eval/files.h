@@ -14,4 +14,9 @@ guise_status eval_each_file(const char *list,
 guise_status eval_add_file(eval_report *r, const char *file, size_t n_cases, eval_result **x,
                            base_error *e);
 
+char *eval_file_name(const char *file); // that name, returned to you; NULL: out of memory
+// Moves the results of another report into r, with its data, labels, networks and notes where r
+// has not got them. from can only be freed afterwards, also on GUISE_NO_MEMORY.
+guise_status eval_take_results(eval_report *r, eval_report *from, base_error *e);
+
 #endif

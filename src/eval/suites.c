@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-const eval_suite *const eval_suites[] = {&eval_suite_swap,     &eval_suite_pairs,
-                                         &eval_suite_identity,
-                                         &eval_suite_toy, NULL};
+const eval_suite *const eval_suites[] = {
+    &eval_suite_swap, &eval_suite_pairs, &eval_suite_identity, &eval_suite_smooth,
+    &eval_suite_toy,  &eval_suite_speed, &eval_suite_ablation, NULL};
 
 const eval_suite *eval_suite_find(const char *name)
 {
