@@ -133,7 +133,7 @@ static int run(const cli_call *c)
     e.command = command;
     guise_engine *g = NULL;
     guise_eval_report r = {0};
-    cli_progress_begin(&p, stderr, "cases");
+    cli_progress_begin(&p, stderr);
     guise_status s = guise_open(&g, &o->config);
     if (!s) s = guise_eval(g, suite, &e, &r);
     cli_progress_end(&p);

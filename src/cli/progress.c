@@ -11,9 +11,9 @@ static void stop(int signal_number)
     signal(signal_number, SIG_DFL);
 }
 
-void cli_progress_begin(cli_progress *p, FILE *to, const char *what)
+void cli_progress_begin(cli_progress *p, FILE *to)
 {
-    *p = (cli_progress){.to = to, .what = what, .terminal = isatty(fileno(to)) != 0};
+    *p = (cli_progress){.to = to, .terminal = isatty(fileno(to)) != 0};
     stopped = 0;
     signal(SIGINT, stop);
     signal(SIGTERM, stop);
@@ -35,7 +35,7 @@ bool cli_progress_show(void *user, const guise_progress *g)
     static const char bar[] = "##############################";
     cli_progress *p = user;
     char left[32];
-    if (!p->started) *p = (cli_progress){p->to, p->what, p->terminal, true, false, g->step - 1, -1};
+    if (!p->started) *p = (cli_progress){p->to, p->terminal, true, false, g->step - 1, -1};
     if (g->line) {
         fprintf(p->to, "%s%s\n", p->drawn ? "\r\033[K" : "", g->line);
         p->drawn = false;
@@ -45,10 +45,10 @@ bool cli_progress_show(void *user, const guise_progress *g)
     double each = g->seconds / (g->step - p->first);
     duration(each * (g->steps - g->step), left);
     if (p->terminal)
-        fprintf(p->to, "\r[%-30.*s] %d of %d %s, %s left\033[K", n < 30 ? n : 30, bar, g->step,
-                g->steps, p->what, left);
+        fprintf(p->to, "\r[%-30.*s] %d of %d, %s left\033[K", n < 30 ? n : 30, bar, g->step,
+                g->steps, left);
     else if (percent / 10 > p->told / 10)
-        fprintf(p->to, "%d of %d %s, %s left\n", g->step, g->steps, p->what, left);
+        fprintf(p->to, "%d of %d, %s left\n", g->step, g->steps, left);
     p->drawn = p->terminal;
     p->told = percent;
     fflush(p->to);

@@ -6,13 +6,12 @@
 
 typedef struct {
     FILE *to;
-    const char *what; // is counted: "cases"
     bool terminal, started, drawn;
     int first, told; // done at the first call, less one; percent at the last line
 } cli_progress;
 
 // From here on Ctrl-C makes cli_progress_show return false; a second one ends the program at once.
-void cli_progress_begin(cli_progress *p, FILE *to, const char *what);
+void cli_progress_begin(cli_progress *p, FILE *to);
 // user: the cli_progress. False once the user asked to end.
 bool cli_progress_show(void *user, const guise_progress *p);
 void cli_progress_end(cli_progress *p);

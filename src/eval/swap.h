@@ -24,6 +24,7 @@ enum { // of a pair
     SWAP_POSE,
     SWAP_EXPRESSION,
     SWAP_SHAPE,
+    SWAP_SHAPE_UNSWAPPED,
     SWAP_L1,
     SWAP_PSNR,
     SWAP_SSIM,
@@ -38,7 +39,6 @@ typedef struct {
     float *taken;       // by the recogniser that the generator takes
     double angle[3];
     eval_form form;
-    double sharpness; // of the generator's crop
 } swap_photo;
 
 typedef struct {
@@ -78,6 +78,11 @@ guise_status swap_people_complete(swap_run *r, int photo, const base_image *m, b
 void swap_people_close(swap_run *r);
 // The photo, with its points known.
 guise_status swap_photo_load(swap_run *r, int photo, base_image *m, base_error *e);
+// The generator's crop of a photo m, and where it lies; put another crop into its place, whole.
+guise_status swap_cut(const swap_run *r, int photo, const base_image *m, base_image *crop,
+                      face_transform *t, base_error *e);
+guise_status swap_put_back(const swap_run *r, base_image *m, const base_image *crop,
+                           face_transform t, base_error *e);
 guise_status swap_write_pairs(const swap_run *r, const char *path, base_error *e); // CSV
 size_t swap_features(const swap_run *r);                                           // numbers
 // Features of a generator's crop with its points, by the measuring network.

@@ -21,14 +21,6 @@ static void work_close(work *w)
     base_image_free(&w->self);
 }
 
-static guise_status cut(swap_run *r, int photo, const base_image *m, base_image *crop,
-                        face_transform *t, base_error *e)
-{
-    const face_point *point = r->album.at[photo].photo->point;
-    guise_status s = face_align(t, point, r->card.layout, r->card.size, NULL, e);
-    return s ? s : face_crop_smooth(crop, m, *t, r->card.size, e);
-}
-
 static guise_status prepare(swap_run *r, swap_pair pair, work *w, base_error *e)
 {
     base_image source = {0};
@@ -39,7 +31,7 @@ static guise_status prepare(swap_run *r, swap_pair pair, work *w, base_error *e)
         if (!s) s = swap_people_complete(r, pair.source, &source, e);
         base_image_free(&source);
     }
-    if (!s) s = cut(r, pair.target, &w->photo, &w->crop, &w->t, e);
+    if (!s) s = swap_cut(r, pair.target, &w->photo, &w->crop, &w->t, e);
     for (int i = 0; !s && i < FACE_POINTS; i++)
         w->point[i] = face_apply(w->t, r->album.at[pair.target].photo->point[i]);
     return s;
@@ -114,13 +106,7 @@ static guise_status measure_form(swap_run *r, swap_pair pair, work *w, double *v
     const face_point *point = r->album.at[pair.target].photo->point;
     const swap_photo *source = &r->photo[pair.source], *target = &r->photo[pair.target];
     if (!r->pose && !r->form) return GUISE_OK;
-    size_t planes = 3 * (size_t)r->card.size * (size_t)r->card.size;
-    float *made = base_alloc(planes, sizeof *made);
-    if (!made) return base_no_memory(e);
-    base_image_to_planes(&w->made, false, 1.0f / 255, 0, made);
-    face_patch patch = {.size = r->card.size, .planes = made, .erode = -1, .blur = -1};
-    guise_status s = face_paste(&w->photo, w->t, &patch, e);
-    base_free(made);
+    guise_status s = swap_put_back(r, &w->photo, &w->made, w->t, e);
     double angle[3];
     eval_form f;
     if (!s && r->pose) {
@@ -133,6 +119,8 @@ static guise_status measure_form(swap_run *r, swap_pair pair, work *w, double *v
         value[SWAP_EXPRESSION] =
             eval_distance(f.expression, target->form.expression, EVAL_EXPRESSION);
         value[SWAP_SHAPE] = eval_distance(f.shape, source->form.shape, EVAL_SHAPE);
+        value[SWAP_SHAPE_UNSWAPPED] =
+            eval_distance(target->form.shape, source->form.shape, EVAL_SHAPE);
     }
     return s;
 }
@@ -165,7 +153,7 @@ static guise_status keep_picture(swap_run *r, int i, const work *w, base_error *
     char *path = base_format("%s/cases/%s-%04d.jpg", r->c->out, r->name, i + 1);
     int source = r->pair[i].source;
     guise_status s = path ? swap_photo_load(r, source, &photo, e) : base_no_memory(e);
-    if (!s) s = cut(r, source, &photo, &crop, &t, e);
+    if (!s) s = swap_cut(r, source, &photo, &crop, &t, e);
     if (!s) s = eval_side_by_side(&strip, (base_image[]){crop, w->crop, w->made, w->self}, 4, e);
     if (!s) s = media_photo_write(&strip, path, &(media_photo_options){.quality = 92}, e);
     base_image_free(&photo);

@@ -46,8 +46,7 @@ static guise_status join(swap_run *r, int photo, base_error *e)
     guise_status s = swap_photo_load(r, photo, &m, e);
     if (!s) s = eval_embed(r->judge, &m, point, p->seen, e);
     if (!s && r->features) {
-        s = face_align(&t, point, r->card.layout, r->card.size, NULL, e);
-        if (!s) s = face_crop_smooth(&crop, &m, t, r->card.size, e);
+        s = swap_cut(r, photo, &m, &crop, &t, e);
         for (int i = 0; !s && i < FACE_POINTS; i++) at[i] = face_apply(t, point[i]);
         float *to = r->real + (size_t)r->n_gallery * swap_features(r);
         if (!s) s = swap_features_of(r, &crop, at, to, e);
@@ -58,16 +57,51 @@ static guise_status join(swap_run *r, int photo, base_error *e)
     return s;
 }
 
-guise_status swap_people_complete(swap_run *r, int photo, const base_image *m, base_error *e)
+guise_status swap_cut(const swap_run *r, int photo, const base_image *m, base_image *crop,
+                      face_transform *t, base_error *e)
+{
+    const face_point *point = r->album.at[photo].photo->point;
+    guise_status s = face_align(t, point, r->card.layout, r->card.size, NULL, e);
+    return s ? s : face_crop_smooth(crop, m, *t, r->card.size, e);
+}
+
+guise_status swap_put_back(const swap_run *r, base_image *m, const base_image *crop,
+                           face_transform t, base_error *e)
+{
+    float *planes = base_alloc(3 * (size_t)crop->w * (size_t)crop->h, sizeof *planes);
+    if (!planes) return base_no_memory(e);
+    base_image_to_planes(crop, false, 1.0f / 255, 0, planes);
+    face_patch patch = {.size = r->card.size, .planes = planes, .erode = -1, .blur = -1};
+    guise_status s = face_paste(m, t, &patch, e);
+    base_free(planes);
+    return s;
+}
+
+// Pose and form of the photo with its own crop put back, so that it is as blurred as a result.
+static guise_status measure_form(swap_run *r, int photo, const base_image *m, base_error *e)
 {
     swap_photo *p = &r->photo[photo];
     const face_point *point = r->album.at[photo].photo->point;
+    base_image copy = {0}, crop = {0};
+    face_transform t;
+    guise_status s = base_image_copy(&copy, m, e);
+    if (!s) s = swap_cut(r, photo, m, &crop, &t, e);
+    if (!s) s = swap_put_back(r, &copy, &crop, t, e);
+    if (!s && r->pose) s = eval_pose(r->pose, &copy, point, p->angle, e);
+    if (!s && r->form) s = eval_form_of(r->form, &copy, point, &p->form, e);
+    base_image_free(&copy);
+    base_image_free(&crop);
+    return s;
+}
+
+guise_status swap_people_complete(swap_run *r, int photo, const base_image *m, base_error *e)
+{
+    swap_photo *p = &r->photo[photo];
     if (p->whole) return GUISE_OK;
     p->taken = base_alloc(eval_embedder_length(r->taker), sizeof *p->taken);
     if (!p->taken) return base_no_memory(e);
-    guise_status s = eval_embed(r->taker, m, point, p->taken, e);
-    if (!s && r->pose) s = eval_pose(r->pose, m, point, p->angle, e);
-    if (!s && r->form) s = eval_form_of(r->form, m, point, &p->form, e);
+    guise_status s = eval_embed(r->taker, m, r->album.at[photo].photo->point, p->taken, e);
+    if (!s && (r->pose || r->form)) s = measure_form(r, photo, m, e);
     p->whole = !s;
     return s;
 }

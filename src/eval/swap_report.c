@@ -17,6 +17,7 @@ enum {
     POSE,
     EXPRESSION,
     SHAPE,
+    SHAPE_UNSWAPPED,
     SELF_L1,
     SELF_PSNR,
     SELF_SSIM,
@@ -52,10 +53,11 @@ static const eval_definition definitions[METRICS] = {
                      "cosine of another photo of the source's person, the first in the gallery, to "
                      "the source photo: what a perfect swap might reach",
                      "ours", 0, 3},
-    [POSE] = {"pose_error", "pose error", "degrees",
-              "Euclidean distance of pitch, roll and yaw of the result and of the target; the "
-              "result lies in the target photo, the crop's square replaced as a whole",
-              "after Chen et al. 2020 (SimSwap), section 4.2, with another network", -1, 2},
+    [POSE] =
+        {"pose_error", "pose error", "degrees",
+         "Euclidean distance of pitch, roll and yaw of the result and of the target, both as the "
+         "generator's crop put back whole into the target photo",
+         "after Chen et al. 2020 (SimSwap), section 4.2, with another network", -1, 2},
     [EXPRESSION] = {"expression_error", "expression error", "standard deviations",
                     "Euclidean distance of the 10 expression parameters of 3DDFA_V2 of the result "
                     "and of the target, each divided by its deviation over that network's training "
@@ -65,6 +67,8 @@ static const eval_definition definitions[METRICS] = {
                "Euclidean distance of the 40 shape parameters of 3DDFA_V2 of the result and of the "
                "source, each divided by its deviation; measured as the pose",
                "after Kim et al. 2022 (Smooth-Swap), section 4, with another model", -1, 3},
+    [SHAPE_UNSWAPPED] = {"shape_unswapped", "shape error without a swap", "standard deviations",
+                         "the same distance of the target to the source", "ours", 0, 3},
     [SELF_L1] = {"self_l1", "self-swap, L1", "share of full range",
                  "target with its own identity: mean absolute difference to the target's crop over "
                  "pixels and channels, 0 to 1",
@@ -154,6 +158,7 @@ static void values_of(const swap_run *r, int i, double to[METRICS])
     to[POSE] = v[SWAP_POSE];
     to[EXPRESSION] = v[SWAP_EXPRESSION];
     to[SHAPE] = v[SWAP_SHAPE];
+    to[SHAPE_UNSWAPPED] = v[SWAP_SHAPE_UNSWAPPED];
     to[SELF_L1] = v[SWAP_L1];
     to[SELF_PSNR] = v[SWAP_PSNR];
     to[SELF_SSIM] = v[SWAP_SSIM];
@@ -164,7 +169,8 @@ static guise_status add_metrics(const swap_run *r, eval_result *x, base_error *e
 {
     double v[METRICS];
     for (int k = 0; k < METRICS; k++) {
-        bool missing = (k == POSE && !r->pose) || ((k == EXPRESSION || k == SHAPE) && !r->form);
+        bool missing =
+            (k == POSE && !r->pose) || (k >= EXPRESSION && k <= SHAPE_UNSWAPPED && !r->form);
         if (missing) continue;
         eval_metric *m = eval_add_metric(x, &definitions[k]);
         if (!m) return base_no_memory(e);
