@@ -31,8 +31,8 @@ static guise_status build(generator *g, const base_tensors *t, const char *path,
     g->out = out;
     s = tg_check(g->graph, GUISE_BAD_FILE, NULL);
     if (s) return base_fail(e, s, "%s: %s", path, tg_error(g->graph));
-    s = nn_settle(g->params, 1, e);
-    if (!s) s = load_all(g->params, t, path, e);
+    s = load_all(g->params, t, path, e);
+    if (!s) s = nn_settle(g->params, 1, e); // what the file has not
     if (!s) s = tg_plan_open(&g->plan, g->graph, &out, 1, NULL, e);
     if (!s) s = nn_bind(g->params, g->graph, g->plan, e);
     if (!s) s = tg_plan_bind(g->plan, img, g->crop, e);

@@ -215,11 +215,10 @@ static guise_status add_buffers(net_run *r)
 guise_status net_run_weights(net_run *r)
 {
     base_error *e = &r->g->error;
-    guise_status s = nn_settle(r->params, r->o->seed, e);
-    if (s || !r->o->weights) return s;
     base_tensors t = {0};
-    s = weights_read(&t, r->o->weights, e);
-    if (!s) s = load_all(r->params, &t, r->o->weights, e);
+    guise_status s = r->o->weights ? weights_read(&t, r->o->weights, e) : GUISE_OK;
+    if (!s && r->o->weights) s = load_all(r->params, &t, r->o->weights, e);
+    if (!s) s = nn_settle(r->params, r->o->seed, e); // what the file has not
     base_tensors_free(&t);
     return s;
 }

@@ -94,7 +94,6 @@ static guise_status load(model_frozen *f, const base_tensors *t, const char *pat
     if (!s) s = tg_check(g, GUISE_BAD_FILE, &why);
     if (s && why.text[0]) base_fail(e, s, "%s: %s", path, why.text);
     if (!s) s = note_outputs(f, io, e);
-    if (!s) s = nn_settle(f->params, 1, e);
     if (!s && (s = nn_load(f->params, t, true, &why))) base_fail(e, s, "%s: %s", path, why.text);
     model_ports_close(&io);
     tg_free(g);

@@ -123,13 +123,15 @@ guise_status nn_load(nn_params *p, const base_tensors *t, bool strict, base_erro
 {
     guise_status s = check(p, t, strict, e);
     if (!s) s = nn_room(p, e);
-    for (size_t i = 0; !s && i < p->n; i++) {
+    if (s) return s;
+#pragma omp parallel for schedule(dynamic) if (p->floats > 1 << 20) // half of it is page faults
+    for (size_t i = 0; i < p->n; i++) {
         nn_record *r = p->record[i];
         const base_tensor *x = base_tensors_find(t, r->e.name);
         if (x) base_tensor_floats(x, p->data + r->e.offset);
         r->settled |= x != NULL;
     }
-    return s;
+    return GUISE_OK;
 }
 
 guise_status nn_save(nn_params *p, const float *data, base_tensors *t, base_error *e)
