@@ -33,11 +33,10 @@ void guise_set_log(void (*log)(void *user, const char *line), void *user);
 // ---- An engine: where networks are found and, once used, kept ready.
 typedef struct guise_engine guise_engine;
 typedef struct {
-    const char *model;      // generator weights/NAME.safetensors; default: the first found
-    const char *weights;    // file with the generator, in place of a name
-    const char *detector;   // ONNX file; default: yunet_n_dynamic.onnx where models are looked for
-    const char *recogniser; // ONNX file; default: what the generator takes
-    double score;           // least score of a face, 0..1; default 0.6
+    const char *model;   // generator weights/NAME.safetensors; default: the first found
+    const char *weights; // file with the generator, in place of a name
+    const char *detector, *recogniser; // ONNX files; default: yunet_n_dynamic.onnx, the generator's
+    double score;                      // least score of a face, 0..1; default 0.6
 } guise_config;
 guise_status guise_open(guise_engine **g, const guise_config *c);
 void guise_close(guise_engine **g); // sets *g to NULL; NULL and *g == NULL are fine
@@ -100,19 +99,25 @@ void guise_identity_free(guise_identity *id);
 
 // ---- Swaps.
 typedef struct {
-    const char *mask;      // what of the crop is pasted: "oval" (default) or "box"
-    bool colour, sharpen;  // bring mean and spread of colours, sharpness to the target's
-    bool all;              // every face of the target; default: the largest
-    const char *reference; // photo: only faces of that person
-    bool aligned;          // sources and target are square crops; nothing is detected
-    const char *layout;    // their template; NULL: the generator's, whose crop is then written
+    int step, steps;
+    double seconds, photos_per_second; // since the start or resumption; lately
+    const char *line;                  // a line of the log, or NULL after a plain step
+} guise_progress;
+typedef struct {
+    const char *mask, *reference; // pasted: "oval" (default) or "box"; photo: only that person
+    bool colour, sharpen;         // bring mean and spread of colours, sharpness to the target's
+    bool all, aligned;  // every face, not only the largest; square crops, nothing is detected
+    const char *layout; // their template; NULL: the generator's, whose crop is then written
+    int invert; // StyleSwap: steps that bring the styles nearer to the sources' photos; 0: none
+    bool (*progress)(void *user, const guise_progress *p); // of those steps; false: end them
+    void *user;
 } guise_swap_options;
 typedef struct {
-    size_t found, swapped; // faces in the target
-    float best;            // best score seen in the picture that decided
-    char model[64];        // generator used
-    int size;              // side of its crop in pixels
-    double seconds[4];     // detect, identify, swap, all with reading and writing
+    size_t found, swapped;        // faces in the target
+    float best;                   // best score seen in the picture that decided
+    char model[64];               // generator used
+    int size;                     // side of its crop in pixels
+    double seconds[4], cosine[2]; // detect, identify, swap, all; invert: to sources before, after
 } guise_swap_report;
 // Put the face of the sources (photos or saved faces of one person; their mean) on the target.
 // report: NULL is fine; what is known is also set on error. Nothing is written then.
@@ -162,11 +167,6 @@ guise_status guise_net_export(guise_engine *g, const char *net, const char *out,
 bool guise_recipe_at(size_t i, guise_option *r); // name, and help: what it is
 bool guise_recipe_option(const char *recipe, size_t i, guise_option *o);
 typedef struct {
-    int step, steps;
-    double seconds, photos_per_second; // since the start or resumption; lately
-    const char *line;                  // a line of the log, or NULL after a plain step
-} guise_progress;
-typedef struct {
     const char *data;       // directory: DATA/PERSON/photo.jpg
     const char *out;        // directory: checkpoints, log.csv, report.html, generator.safetensors
     bool resume;            // go on with the run that out holds, to the same bits
@@ -210,7 +210,7 @@ typedef struct {
     int runs, threads;
     double median, least, spread;         // seconds of a run; between its quartiles
     double load, plan, first, plan_again; // seconds: weights, making ready, first run; once more
-    double macs, peak;             // of a run; in a second of a large matrix product, measured
+    double macs, peak;                // of a run; in a second of a large matrix product, measured
     size_t plan_bytes, peak_bytes, n; // memory of the plan, of the process at most; rows
     guise_bench_row *row;             // slowest first
 } guise_bench;

@@ -178,8 +178,9 @@ TEST(stores) { torture("a store, its gradients, saved and loaded", store_run, NU
 static const model_styleswap_options tiny_swap = {
     .variant = "r", .widths = {.list = "2,2"}, .latent = 3, .style = 4, .mapping = 1};
 
-static tg_node *mean_colour(void *user, tg_node *img)
+static tg_node *mean_colour(void *user, tg_node *img, tg_node *warp)
 {
+    (void)warp;
     (void)user;
     return tg_reshape(tg_mean_to(img, TG_SHAPE(1, 3, 1, 1)), TG_SHAPE(1, 3));
 }

@@ -52,8 +52,9 @@ TEST(losses)
 }
 
 // The recogniser of the cases: means of 8x8 blocks, 3x4x4, times a matrix.
-static tg_node *toy_identity(void *user, tg_node *img)
+static tg_node *toy_identity(void *user, tg_node *img, tg_node *warp)
 {
+    (void)warp; // none is given
     tg_node *x = tg_avg_pool(img, (tg_window){.kh = 8, .kw = 8, .stride = 8});
     if (!x) return NULL;
     x = tg_reshape(x, TG_SHAPE(tg_dim(x, 0), 48));
@@ -73,7 +74,7 @@ TEST(generator_loss)
     if (style_open(&c, "15_trainstep") && style_open(&toys, "12_inversion")) {
         nn m = nn_root(c.p[0], c.g, true), dm = nn_root(c.p[1], c.g, true);
         tg_node *target = style_input(&c, "target"), *source = style_input(&c, "source");
-        tg_node *id = toy_identity(&toys, source);
+        tg_node *id = toy_identity(&toys, source, NULL);
         model_styleswap_made made;
         model_styleswap(m, target, model_styleswap_identity(m, id, &toy), &toy, NULL, &made);
         model_stylegan2_d_options o = {.widths = {.list = "24,20,16,12"}};
@@ -85,7 +86,7 @@ TEST(generator_loss)
                                      .same = style_input(&c, "same"),
                                      .mask = made.mask,
                                      .truth = style_input(&c, "mask_gt"),
-                                     .made_id = toy_identity(&toys, made.out),
+                                     .made_id = toy_identity(&toys, made.out, NULL),
                                      .source_id = id,
                                      .fake = &fake,
                                      .real = &real,
@@ -126,12 +127,12 @@ static void inversion_step(int i)
             .options = &toy, .generator = c.p[0], .identity = toy_identity, .user = &c};
         const char *before = i ? tg_text(c.g, "iter%d.W_after", i - 1) : "w_init";
         tg_node *source = style_input(&c, "source");
-        tg_node *id = toy_identity(&c, source);
+        tg_node *id = toy_identity(&c, source, NULL);
         tg_node *random = style_input(&c, tg_text(c.g, "rand%d", i));
         train_inversion_inputs in = {.source = source,
                                      .source_id = id,
                                      .all_ids = id,
-                                     .random_id = toy_identity(&c, random),
+                                     .random_id = toy_identity(&c, random, NULL),
                                      .target = style_input(&c, "target"),
                                      .wplus = style_input(&c, before)};
         train_inversion_nodes n;
@@ -162,7 +163,7 @@ TEST(inversion_steps)
 
 static void identity_of(style_case *c, const char *name, float *out)
 {
-    const double *d = tg_eval(toy_identity(c, style_input(c, name)));
+    const double *d = tg_eval(toy_identity(c, style_input(c, name), NULL));
     for (int i = 0; d && i < 32; i++) out[i] = (float)d[i];
 }
 
@@ -276,7 +277,7 @@ TEST(inversion_with_several_sources)
         model_styleswap_made made;
         model_styleswap(nn_root(c.p[0], c.g, false), style_input(&c, "target"), w0, &toy, NULL,
                         &made);
-        tg_node *a = toy_identity(&c, made.out);
+        tg_node *a = toy_identity(&c, made.out, NULL);
         tg_node *cosines = nn_cosine(tg_expand(a, TG_SHAPE(2, 32)), ids);
         style_want_number(&c, "both", tg_affine(tg_sum(cosines), -1, 2), r.at_start, 1e-4);
         style_check(&c, 0);

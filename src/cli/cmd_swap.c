@@ -1,5 +1,5 @@
 // cmd_swap.c -- guise swap: put the face of SOURCE on the face in TARGET.
-#include "cli/cli.h"
+#include "cli/progress.h"
 
 typedef struct {
     guise_config config;
@@ -21,6 +21,8 @@ static const base_field table[] = {
      "with --aligned: they are aligned by this template instead: arcface, simswap, ffhq or reid"},
     {"mask", 0, BASE_TEXT, AT(swap.mask), "oval", "what of the crop is pasted: oval or box"},
     {"colour", 'c', BASE_FLAG, AT(swap.colour), NULL, "match colours to the target's face"},
+    {"invert", 0, BASE_INT, AT(swap.invert), "0",
+     "models of StyleSwap: steps that bring the styles nearer to the SOURCE photos; try 100"},
     {"sharpen", 0, BASE_FLAG, AT(swap.sharpen), NULL, "match sharpness to the target's face"},
     CLI_JSON,
     CLI_DETECTOR,
@@ -34,10 +36,14 @@ static json_t *report(const cli_call *c, const options *o, const guise_swap_repo
     for (int i = 0; i < c->n - 1; i++) json_array_append_new(sources, json_string(c->arg[i]));
     json_t *seconds = json_pack("{s:f,s:f,s:f,s:f}", "detect", r->seconds[0], "identify",
                                 r->seconds[1], "swap", r->seconds[2], "all", r->seconds[3]);
-    return json_pack("{s:o,s:s,s:s,s:s,s:i,s:I,s:I,s:f,s:o}", "sources", sources, "target",
-                     c->arg[c->n - 1], "output", o->output, "model", r->model, "size", r->size,
-                     "found", (json_int_t)r->found, "swapped", (json_int_t)r->swapped, "best_score",
-                     (double)r->best, "seconds", seconds);
+    json_t *all = json_pack(
+        "{s:o,s:s,s:s,s:s,s:i,s:I,s:I,s:f,s:o}", "sources", sources, "target", c->arg[c->n - 1],
+        "output", o->output, "model", r->model, "size", r->size, "found", (json_int_t)r->found,
+        "swapped", (json_int_t)r->swapped, "best_score", (double)r->best, "seconds", seconds);
+    if (all && o->swap.invert)
+        json_object_set_new(all, "inversion",
+                            json_pack("{s:f,s:f}", "before", r->cosine[0], "after", r->cosine[1]));
+    return all;
 }
 
 static int run(const cli_call *c)
@@ -46,15 +52,27 @@ static int run(const cli_call *c)
     if (!o->output) return cli_usage("swap", "say where to write with -o FILE");
     guise_engine *g = NULL;
     guise_swap_report r = {0};
+    guise_swap_options swap = o->swap;
+    cli_progress p = {0};
+    if (swap.invert) { // Ctrl-C ends these steps and swaps with the best styles so far
+        cli_progress_begin(&p, stderr);
+        swap.progress = cli_progress_show;
+        swap.user = &p;
+    }
     guise_status s = guise_open(&g, &o->config);
     if (!s)
         s = guise_swap_photo(g, (const char *const *)c->arg, (size_t)c->n - 1, c->arg[c->n - 1],
-                             o->output, &o->swap, &r);
+                             o->output, &swap, &r);
+    cli_progress_end(&p);
     int code = s ? cli_fail("swap", s, guise_message(g)) : 0;
     if (!s && cli_text(o->json))
         printf("%s: %zu of %zu face%s swapped by %s at %d pixels in %.2f s; marked as synthetic\n",
                o->output, r.swapped, r.found, r.found == 1 ? "" : "s", r.model, r.size,
                r.seconds[3]);
+    if (!s && swap.invert && cli_text(o->json))
+        printf("cosine to the source: %.3f before the inversion, %.3f after, by the recogniser "
+               "that guided it\n",
+               r.cosine[0], r.cosine[1]);
     if (!s) code = cli_json("swap", o->json, report(c, o, &r));
     guise_close(&g);
     return code;
@@ -64,8 +82,11 @@ const cli_command cmd_swap = {
     .name = "swap",
     .args = "SOURCE... TARGET -o OUT",
     .summary = "put the face of SOURCE on the face in TARGET",
-    .notes = "SOURCE is a photo or a saved face (see guise embed); of several the mean is taken.\n"
-             "The result says in its metadata that it was made by a swap.",
+    .notes =
+        "SOURCE is a photo or a saved face (see guise embed); of several the mean is taken.\n"
+        "--invert lays other faces onto the SOURCE photos and learns to swap the source back;\n"
+        "Ctrl-C ends that early, with the best so far.\n"
+        "The result says in its metadata that it was made by a swap.",
     .example = "  guise swap ann.jpg bob.jpg -o swapped.jpg\n"
                "  guise swap ann.safetensors group.jpg --reference bob.jpg -o swapped.png",
     .least = 2,

@@ -82,9 +82,7 @@ guise_status engine_detector(guise_engine *g, face_detector **out)
     return s;
 }
 
-// Which file: what the configuration says, else the wanted network, else the generator's, else
-// the one that our recipes train with.
-static guise_status recogniser_path(guise_engine *g, const char *wanted, char **path)
+guise_status engine_recogniser_path(guise_engine *g, const char *wanted, char **path)
 {
     if (g->config.recogniser) {
         *path = base_copy_text(g->config.recogniser);
@@ -101,7 +99,7 @@ guise_status engine_recogniser(guise_engine *g, const char *wanted, face_recogni
 {
     if (!g->recogniser) {
         char *path = NULL;
-        guise_status s = recogniser_path(g, wanted, &path);
+        guise_status s = engine_recogniser_path(g, wanted, &path);
         if (!s) s = face_recogniser_open(&g->recogniser, path, &g->error);
         if (!s) find_stem(path, g->recogniser_name);
         base_free(path);

@@ -16,7 +16,8 @@ typedef struct {
     tg_graph *graph;
     tg_plan *plan;
     const tg_node *out;
-    float *crop, *vector; // bound inputs: [3,size,size] RGB 0..1, [length]
+    float *crop, *vector;            // bound inputs: [3,size,size] RGB 0..1, [length]
+    struct generator_styled *styled; // NULL: vectors say who it is
 } generator;
 
 guise_status generator_open(generator **out, const char *path, base_error *e);
@@ -24,6 +25,9 @@ void generator_close(generator **g);
 // vector: unit length; result points to [3,size,size] RGB, valid until the next run
 guise_status generator_run(generator *g, const base_image *crop, const float *vector,
                            const float **result, base_error *e);
+// For a StyleSwap: from now on these style vectors W+ [layers,style], copied, are who it is, and
+// vectors are not read. NULL: vectors again; never fails.
+guise_status generator_style(generator *g, const float *wplus, base_error *e);
 
 struct guise_engine {
     base_error error;
@@ -43,6 +47,9 @@ guise_status engine_generator(guise_engine *g, generator **out);
 guise_status engine_detector(guise_engine *g, face_detector **out);
 // wanted: name of the network, or NULL for the engine's own choice
 guise_status engine_recogniser(guise_engine *g, const char *wanted, face_recogniser **out);
+// Its file, returned to you: as configured, else the wanted one, else that of our recipes.
+guise_status engine_recogniser_path(guise_engine *g, const char *wanted, char **path);
+bool engine_is_saved_face(const char *path); // not a photo, by its ending
 
 // Paths. Directories are tried in order; the first that has the file wins. Returned to you.
 //   weights  $GUISE_WEIGHTS, ../weights, ../../weights, ../share/guise/weights of the program,

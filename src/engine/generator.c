@@ -1,5 +1,6 @@
 // generator.c -- a swap generator: built as the card in its weights file says, then run.
 #include "engine/engine.h"
+#include "model/stylegan2.h"
 #include "train/card.h"
 #include <string.h>
 
@@ -53,10 +54,64 @@ guise_status generator_open(generator **out, const char *path, base_error *e)
     return s;
 }
 
+// The same weights in a graph that takes style vectors.
+struct generator_styled {
+    tg_graph *graph;
+    tg_plan *plan;
+    const tg_node *out;
+    float *wplus;
+};
+
+static guise_status build_styled(generator *g, struct generator_styled *y, const float *wplus,
+                                 base_error *e)
+{
+    const model_styleswap_options *o = g->net.options;
+    int style = o->style ? o->style : 512, layers = 0;
+    for (int side = 4; side <= g->size; side *= 2) layers += 2;
+    size_t n = (size_t)layers * (size_t)style;
+    y->graph = tg_new();
+    y->wplus = base_alloc(n, sizeof *y->wplus);
+    if (!y->graph || !y->wplus) return base_no_memory(e);
+    memcpy(y->wplus, wplus, n * sizeof *wplus);
+    model_styleswap_made made;
+    tg_node *img = tg_input(y->graph, TG_SHAPE(1, 3, g->size, g->size), "img");
+    tg_node *w = tg_input(y->graph, TG_SHAPE(1, layers, style), "wplus");
+    model_styleswap(nn_root(g->params, y->graph, false), tg_affine(img, 2, -1), w, o, NULL, &made);
+    tg_node *out = tg_affine(made.out, 0.5, 0.5);
+    y->out = out;
+    guise_status s = tg_check(y->graph, GUISE_BAD_FILE, e);
+    if (!s) s = tg_plan_open(&y->plan, y->graph, &out, 1, NULL, e);
+    if (!s) s = nn_bind(g->params, y->graph, y->plan, e);
+    if (!s) s = tg_plan_bind(y->plan, img, g->crop, e);
+    return s ? s : tg_plan_bind(y->plan, w, y->wplus, e);
+}
+
+static void unstyle(generator *g)
+{
+    struct generator_styled *y = g->styled;
+    if (!y) return;
+    tg_plan_close(&y->plan);
+    tg_free(y->graph);
+    base_free(y->wplus);
+    base_free(y);
+    g->styled = NULL;
+}
+
+guise_status generator_style(generator *g, const float *wplus, base_error *e)
+{
+    unstyle(g);
+    if (!wplus) return GUISE_OK;
+    g->styled = base_alloc(1, sizeof *g->styled);
+    guise_status s = g->styled ? build_styled(g, g->styled, wplus, e) : base_no_memory(e);
+    if (s) unstyle(g);
+    return s;
+}
+
 void generator_close(generator **out)
 {
     generator *g = *out;
     if (!g) return;
+    unstyle(g);
     tg_plan_close(&g->plan);
     tg_free(g->graph);
     nn_params_close(&g->params);
@@ -72,7 +127,8 @@ guise_status generator_run(generator *g, const base_image *crop, const float *ve
 {
     base_image_to_planes(crop, false, 1.0f / 255, 0, g->crop);
     memcpy(g->vector, vector, (size_t)g->length * sizeof *vector);
-    guise_status s = tg_plan_run(g->plan, e);
-    *result = s ? NULL : tg_plan_value(g->plan, g->out);
+    tg_plan *plan = g->styled ? g->styled->plan : g->plan;
+    guise_status s = tg_plan_run(plan, e);
+    *result = s ? NULL : tg_plan_value(plan, g->styled ? g->styled->out : g->out);
     return s;
 }

@@ -1,5 +1,5 @@
 // swap_photo.c -- from files to a file: sources to one identity, faces chosen, swapped, written.
-#include "engine/engine.h"
+#include "engine/invert.h"
 #include <math.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 // one person and 0.0 for two; no pair of different people of its authors' test comes near 0.4.
 #define SAME_PERSON 0.4
 
-static bool is_saved_face(const char *path)
+bool engine_is_saved_face(const char *path)
 {
     const char *dot = strrchr(path, '.');
     return dot && !strcmp(dot, ".safetensors");
@@ -46,8 +46,8 @@ static guise_status sources_identity(guise_engine *g, const char *const source[]
     guise_status s = id && from ? GUISE_OK : base_no_memory(&g->error);
     for (size_t i = 0; !s && i < n; i++) {
         from[i] = &id[i];
-        s = is_saved_face(source[i]) ? guise_identity_read(g, source[i], &id[i])
-                                     : photo_identity(g, source[i], layout, &id[i], best);
+        s = engine_is_saved_face(source[i]) ? guise_identity_read(g, source[i], &id[i])
+                                            : photo_identity(g, source[i], layout, &id[i], best);
     }
     if (!s) s = guise_identity_mean(g, from, n, mean);
     for (size_t i = 0; id && i < n; i++) guise_identity_free(&id[i]);
@@ -61,14 +61,32 @@ typedef struct {
     guise_engine *g;
     const guise_swap_options *o;
     const char *target;
+    const char *const *sources;
+    size_t n;
+    const char *layout; // template of aligned sources, or NULL
+    generator *net;
     guise_identity source;
     guise_swap_report *report;
 } job;
 
+// Before the first face is swapped: styles in place of the identity, for all faces.
+static guise_status invert(job *j, const guise_image *m, const face_point point[FACE_POINTS])
+{
+    if (!j->o->invert || j->net->styled) return GUISE_OK;
+    engine_inversion v = {j->sources, j->n, j->layout, m, point, j->o};
+    double start = base_seconds();
+    guise_status s = engine_invert(j->g, j->net, &v, j->report->cosine);
+    j->report->seconds[1] += base_seconds() - start;
+    return s;
+}
+
 static guise_status swap_one(job *j, guise_image *m, const guise_face *f)
 {
+    face_point point[FACE_POINTS];
+    face_points(f, point);
+    guise_status s = invert(j, m, point);
     double start = base_seconds();
-    guise_status s = guise_swap_face(j->g, m, f, &j->source, j->o);
+    if (!s) s = guise_swap_face(j->g, m, f, &j->source, j->o);
     j->report->seconds[2] += base_seconds() - start;
     if (!s) j->report->swapped++;
     return s;
@@ -136,8 +154,13 @@ static guise_status swap_aligned(job *j, guise_image *m)
 {
     if (j->o->layout) return swap_in_layout(j, m);
     guise_image out = {0};
+    base_image b = image_of(m);
+    face_point point[FACE_POINTS];
+    guise_status s = GUISE_OK;
+    if (j->o->invert) s = engine_aligned_points(&b, j->layout, point, &j->g->error);
+    if (!s) s = invert(j, m, point);
     double start = base_seconds();
-    guise_status s = guise_swap_crop(j->g, m, &j->source, &out);
+    if (!s) s = guise_swap_crop(j->g, m, &j->source, &out);
     j->report->seconds[2] += base_seconds() - start;
     if (s) return s;
     guise_image_free(m);
@@ -152,6 +175,8 @@ static guise_status check_options(guise_engine *g, size_t n, const guise_swap_op
     if (!n) return base_fail(e, GUISE_BAD_ARGUMENT, "a swap needs at least one source");
     if (o->reference && (o->all || o->aligned))
         return base_fail(e, GUISE_BAD_ARGUMENT, "reference goes neither with all nor with aligned");
+    if (o->invert < 0)
+        return base_fail(e, GUISE_BAD_ARGUMENT, "invert=%d: a number of steps, or 0", o->invert);
     if (o->layout && !o->aligned)
         return base_fail(e, GUISE_BAD_ARGUMENT, "a template is only for aligned crops");
     return GUISE_OK;
@@ -163,6 +188,8 @@ guise_status guise_swap_photo(guise_engine *g, const char *const source[], size_
 {
     guise_swap_report unseen;
     job j = {.g = g, .o = o ? o : &(guise_swap_options){0}, .target = target};
+    j.sources = source;
+    j.n = n;
     j.report = report ? report : &unseen;
     *j.report = (guise_swap_report){0};
     generator *net = NULL;
@@ -172,10 +199,12 @@ guise_status guise_swap_photo(guise_engine *g, const char *const source[], size_
     guise_status s = check_options(g, n, j.o);
     if (!s) s = engine_generator(g, &net);
     bool photos = j.o->reference != NULL;
-    for (size_t i = 0; i < n; i++) photos |= !is_saved_face(source[i]);
+    for (size_t i = 0; i < n; i++) photos |= !engine_is_saved_face(source[i]);
     if (!s && photos) s = engine_recogniser(g, net->identity, &r);
     const char *layout = !s && j.o->aligned ? face_template_name(net->layout) : NULL;
     if (layout && j.o->layout) layout = j.o->layout;
+    j.layout = layout;
+    j.net = net;
     double identify = base_seconds();
     if (!s) s = sources_identity(g, source, n, layout, &j.source, &j.report->best);
     j.report->seconds[1] = base_seconds() - identify;
@@ -183,6 +212,7 @@ guise_status guise_swap_photo(guise_engine *g, const char *const source[], size_
     if (!s) s = j.o->aligned ? swap_aligned(&j, &m) : swap_faces(&j, &m);
     if (!s) s = guise_image_write(g, &m, out, GUISE_SWAPPED);
     if (net) {
+        generator_style(net, NULL, &g->error);
         snprintf(j.report->model, sizeof j.report->model, "%s", net->name);
         j.report->size = net->size;
     }

@@ -23,11 +23,12 @@ static tg_node *swap(const train_inversion_nets *n, tg_node *target, tg_node *la
     return made.out;
 }
 
-// Mean over rows of b of 1 - cos(a, row), a [1,d].
-static tg_node *identity_sum(const train_inversion_nets *n, tg_node *made, tg_node *ids)
+// Sum over rows of ids of 1 - cos(a, row), a [1,d] of what was made.
+static tg_node *identity_sum(const train_inversion_nets *n, tg_node *made, tg_node *warp,
+                             tg_node *ids)
 {
     if (!made || !ids) return NULL;
-    tg_node *a = n->identity(n->user, made);
+    tg_node *a = n->identity(n->user, made, warp);
     return tg_sum(train_identity_loss(tg_expand(a, tg_shape_of(ids)), ids));
 }
 
@@ -42,10 +43,10 @@ void train_inversion_build(const train_inversion_nets *n, const train_inversion_
     out->back = swap(n, out->other, in->wplus);
     out->swap = swap(n, in->target, in->wplus);
     out->rec = train_reconstruction_loss(out->back, in->source, NULL);
-    out->id = identity_sum(n, out->back, in->source_id);
+    out->id = identity_sum(n, out->back, in->source_warp, in->source_id);
     out->loss = tg_add(tg_scale(out->rec, or_default(n->lambda_rec, 10)),
                        tg_scale(out->id, or_default(n->lambda_id, 10)));
-    out->chosen = identity_sum(n, out->swap, in->all_ids);
+    out->chosen = identity_sum(n, out->swap, in->target_warp, in->all_ids);
 }
 
 // ---- The optimisation
@@ -104,6 +105,10 @@ static guise_status build(inversion *i, base_error *e)
         .random_id = tg_input(g, TG_SHAPE(1, latent), "random_id"),
         .target = tg_input(g, picture, "target"),
         .wplus = nn_weight(nn_root(i->vectors.params, g, false), "wplus", vectors, (nn_init){0})};
+    if (v->source_warp) {
+        i->in.source_warp = tg_input(g, TG_SHAPE(1, 6), "source_warp");
+        i->in.target_warp = tg_input(g, TG_SHAPE(1, 6), "target_warp");
+    }
     train_inversion_build(&v->nets, &i->in, &i->out);
     s = tg_check(g, GUISE_BAD_ARGUMENT, e);
     if (!s) s = train_learner_settle(&i->vectors, 0, false, e);
@@ -127,6 +132,7 @@ static guise_status give_step(const inversion *i, int step, base_error *e)
     size_t pixels = 3 * (size_t)v->size * (size_t)v->size;
     size_t latent = (size_t)tg_dim(i->in.source_id, 1);
     guise_status s = give(i, i->in.source, v->source + k * pixels, e);
+    if (!s && v->source_warp) s = give(i, i->in.source_warp, v->source_warp + k * 6, e);
     if (!s) s = give(i, i->in.source_id, v->source_id + k * latent, e);
     return s ? s : give(i, i->in.random_id, v->random_id + r * latent, e);
 }
@@ -161,14 +167,15 @@ guise_status train_invert(const train_inversion *v, float *wplus, train_inversio
 {
     inversion i = {.v = v};
     *r = (train_inversion_result){0};
-    if (v->sources < 1 || v->randoms < 1 || v->size < 8)
+    if (v->sources < 1 || v->randoms < 1 || v->size < 8 || !v->source_warp != !v->target_warp)
         return base_fail(e, GUISE_BAD_ARGUMENT,
-                         "inversion needs a source, a random identity and pictures of a side from "
-                         "8 on");
+                         "inversion needs a source, a random identity, pictures of a side from 8 "
+                         "on, and warps of both source and target or of neither");
     guise_status s = build(&i, e);
     if (!s && !(i.best = base_alloc(i.vectors.floats, sizeof *i.best))) s = base_no_memory(e);
     if (!s) s = start(&i, nn_params_data(i.vectors.params), e);
     if (!s) s = give(&i, i.in.target, v->target, e);
+    if (!s && v->target_warp) s = give(&i, i.in.target_warp, v->target_warp, e);
     if (!s) s = give(&i, i.in.all_ids, v->source_id, e);
     int steps = or_default_int(v->steps, 100);
     bool ends = false;

@@ -9,12 +9,12 @@
 #define GUISE_TRAIN_INVERSION_H
 #include "model/stylegan2.h"
 
-// The frozen networks. identity: [n,3,s,s] RGB -1..1 -> [n,d], any length; constants and nodes of
-// the graph only.
+// The frozen networks. identity: img [1,3,s,s] RGB -1..1, warp [1,6] from the recogniser's crop to
+// it, or NULL where none is given -> [1,d], any length; constants and nodes of the graph only.
 typedef struct {
     const model_styleswap_options *options;
     nn_params *generator;
-    tg_node *(*identity)(void *user, tg_node *img);
+    tg_node *(*identity)(void *user, tg_node *img, tg_node *warp);
     void *user;
     double lambda_rec, lambda_id; // 0: 10, as in training
 } train_inversion_nets;
@@ -32,12 +32,13 @@ typedef struct {
     tg_node *chosen;          // sum over all sources of L_id(C, source), before the step
 } train_inversion_nodes;
 typedef struct {
-    tg_node *source;    // [1,3,s,s]
-    tg_node *source_id; // [1,d], by the recogniser
-    tg_node *all_ids;   // [k,d], of all sources
-    tg_node *random_id; // [1,latent]
-    tg_node *target;    // [1,3,s,s]
-    tg_node *wplus;     // [1,layers,style]: differentiate loss by it
+    tg_node *source;                    // [1,3,s,s]
+    tg_node *source_id;                 // [1,d], by the recogniser
+    tg_node *all_ids;                   // [k,d], of all sources
+    tg_node *random_id;                 // [1,latent]
+    tg_node *target;                    // [1,3,s,s]
+    tg_node *wplus;                     // [1,layers,style]: differentiate loss by it
+    tg_node *source_warp, *target_warp; // [1,6] for identity, or NULL
 } train_inversion_inputs;
 void train_inversion_build(const train_inversion_nets *n, const train_inversion_inputs *in,
                            train_inversion_nodes *out);
@@ -51,6 +52,8 @@ typedef struct {
     const float *source;    // [k,3,s,s]
     const float *source_id; // [k,latent]
     const float *target;    // [3,s,s]
+    // [k,6] and [6], for nets.identity; NULL, both: it needs none
+    const float *source_warp, *target_warp;
     const float *random_id; // [randoms,latent]; step i takes i mod randoms
     int randoms;
     int steps, patience; // 0: 100, 20
