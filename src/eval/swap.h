@@ -91,7 +91,11 @@ guise_status swap_features_of(swap_run *r, const base_image *crop,
 // One more thing done; false: the user wants to end.
 bool swap_tell(swap_run *r);
 
-// swap_pairs.c: pairs first .. first + n - 1, n at most TRAIN_SWAPS.
+// swap_pairs.c
+// Where a person comes when the gallery's people are sorted by the largest cosine of their photos
+// to v [length]; from 1. Whoever is as near comes first.
+int swap_rank(const swap_run *r, const float *v, size_t length, int person);
+// Pairs first .. first + n - 1, n at most TRAIN_SWAPS.
 guise_status swap_measure(swap_run *r, int first, int n, base_error *e);
 
 // swap_records.c: values and features of the pairs done so far, in a file that only grows, so that

@@ -65,9 +65,7 @@ static double cosine(const float *a, const float *b, size_t n) // of unit vector
     return sum;
 }
 
-// Where the source's person comes when the gallery's people are sorted by their best photo's
-// cosine to v; whoever is as near comes first.
-static int rank_of(const swap_run *r, const float *v, size_t length, int person)
+int swap_rank(const swap_run *r, const float *v, size_t length, int person)
 {
     int rank = 1;
     double own = -2;
@@ -93,7 +91,7 @@ static guise_status measure_identity(swap_run *r, swap_pair pair, const work *w,
     if (!s) {
         value[SWAP_TO_SOURCE] = cosine(v, r->photo[pair.source].seen, length);
         value[SWAP_TO_TARGET] = cosine(v, r->photo[pair.target].seen, length);
-        value[SWAP_RANK] = rank_of(r, v, length, r->album.at[pair.source].who);
+        value[SWAP_RANK] = swap_rank(r, v, length, r->album.at[pair.source].who);
     }
     base_free(v);
     return s;
