@@ -138,6 +138,7 @@ typedef struct { char *table, *json; } guise_eval_report; // NULL where progress
 // clang-format on
 bool guise_net_at(size_t i, guise_net *net); // false past the last
 bool guise_net_option(const char *net, size_t i, guise_option *o);
+bool guise_net_size_at(size_t i, guise_option *s, int *side); // NAME:INIT; its options
 typedef struct {
     const char *weights;    // safetensors, .pth or ONNX file; NULL: initialised by seed
     const char *const *set; // n_set times "option=value"
@@ -181,8 +182,7 @@ typedef struct {
 // Until the recipe's last step or progress says stop; both leave a checkpoint and the generator.
 guise_status guise_train(guise_engine *g, const char *recipe, const guise_train_options *o);
 // Drawn people to try it on, DIR/faces, and recognisers of them, DIR/teacher.onnx and judge.onnx.
-guise_status guise_toy(guise_engine *g, const char *dir, int people, int photos, int size,
-                       int seed);
+guise_status guise_toy(guise_engine *g, const char *dir, int people, int each, int size, int seed);
 
 // ---- Measuring by a suite, such as "swap": how good a generator is, on people it never saw.
 bool guise_suite_at(size_t i, guise_option *s); // name, and help: what it measures

@@ -37,6 +37,37 @@ static int list(const options *o)
     return cli_json("net", o->json, all);
 }
 
+// The table of doc/networks.md. Every size is built, so this takes some seconds.
+static int sizes(guise_engine *g, const options *o)
+{
+    json_t *all = json_array();
+    guise_option f;
+    guise_status s = GUISE_OK;
+    int side = 0;
+    if (cli_text(o->json))
+        printf("| network | pixels | parameters | GMAC | memory | options |\n"
+               "| --- | ---: | ---: | ---: | ---: | --- |\n");
+    for (size_t i = 0; !s && guise_net_size_at(i, &f, &side); i++) {
+        char name[64], text[32];
+        guise_net_report r = {0};
+        snprintf(name, sizeof name, "%s:%s", f.name, f.init);
+        s = guise_net_describe(g, name, &(guise_net_options){.size = side, .batch = 1}, &r);
+        if (s) continue;
+        if (cli_text(o->json))
+            printf("| `%s` | %d | %zu | %.3f | %s | %s |\n", name, side, r.parameters, r.macs / 1e9,
+                   cli_bytes(4 * r.parameters + r.bytes, text), *f.help ? f.help : "its defaults");
+        json_array_append_new(all,
+                              json_pack("{s:s,s:i,s:I,s:f,s:I,s:I,s:s}", "network", name, "size",
+                                        side, "parameters", (json_int_t)r.parameters, "macs",
+                                        r.macs, "weights", (json_int_t)(4 * r.parameters), "plan",
+                                        (json_int_t)r.bytes, "options", f.help));
+        guise_net_report_free(&r);
+    }
+    if (!s) return cli_json("net", o->json, all);
+    json_decref(all);
+    return cli_fail("net", s, guise_message(g));
+}
+
 static json_t *numbers(const char *name, const guise_net_report *r)
 {
     return json_pack("{s:s,s:I,s:I,s:I,s:f,s:I,s:f}", "network", name, "inputs",
@@ -115,9 +146,11 @@ static int run(const cli_call *c)
     if (!strcmp(verb, "list"))
         return c->n > 1 ? cli_usage("net", "list takes no argument") : list(o);
     bool describe = !strcmp(verb, "info"), write = !strcmp(verb, "export");
-    if (!describe && !write && strcmp(verb, "run") != 0)
-        return cli_usage("net", "say list, info, run or export, not '%s'", verb);
-    if (c->n < 2) return cli_usage("net", "say which network; try: guise net list");
+    bool every = !strcmp(verb, "sizes");
+    if (!describe && !write && !every && strcmp(verb, "run") != 0)
+        return cli_usage("net", "say list, sizes, info, run or export, not '%s'", verb);
+    if (every && c->n > 1) return cli_usage("net", "sizes takes no argument");
+    if (c->n < 2 && !every) return cli_usage("net", "say which network; try: guise net list");
     guise_net_options n = {.weights = o->weights,
                            .set = c->set,
                            .n_set = c->n_set,
@@ -130,18 +163,20 @@ static int run(const cli_call *c)
     guise_status s = guise_open(&g, NULL);
     int code = s ? cli_fail("net", s, guise_message(g)) : 0;
     if (!code)
-        code = describe ? info(g, c, o, &n)
-               : write  ? export_net(g, c, o, &n)
-                        : run_net(g, c, o, &n);
+        code = every      ? sizes(g, o)
+               : describe ? info(g, c, o, &n)
+               : write    ? export_net(g, c, o, &n)
+                          : run_net(g, c, o, &n);
     guise_close(&g);
     return code;
 }
 
 const cli_command cmd_net = {
     .name = "net",
-    .args = "list | info NAME | run NAME | export NAME",
+    .args = "list | sizes | info NAME | run NAME | export NAME",
     .summary = "any network by name on tensors from a file",
-    .notes = "NAME is a network of guise net list, or an .onnx file. Outputs have their names;\n"
+    .notes = "NAME is a network of guise net list, NETWORK:SIZE of guise net sizes, or an .onnx\n"
+             "file. Outputs have their names;\n"
              "gradients are grad.INPUT and grad.PARAMETER, new buffers have the buffers' names.",
     .example = "  guise net info simswap --size 224\n"
                "  guise net run simswap --weights g.safetensors --in in.safetensors "

@@ -12,9 +12,20 @@ bool guise_net_at(size_t i, guise_net *net)
     return true;
 }
 
+bool guise_net_size_at(size_t i, guise_option *o, int *side)
+{
+    const model_size *s = model_sizes;
+    for (; s->network && i > 0; i--) s++;
+    if (!s->network) return false;
+    *o = (guise_option){s->network, s->name, s->options};
+    *side = s->side;
+    return true;
+}
+
 bool guise_net_option(const char *name, size_t i, guise_option *o)
 {
-    const model_net *net = model_find(name);
+    const char *sized = "";
+    const model_net *net = model_find_sized(name, &sized);
     for (const base_field *f = net ? net->options : NULL; f && f->name; f++)
         if (i-- == 0) {
             const char *init = f->init ? f->init : f->type == BASE_FLAG ? "no" : NULL;
@@ -57,6 +68,7 @@ void net_run_close(net_run *r)
     nn_params_close(&r->params);
     weights_onnx_close(&r->onnx);
     base_free(r->options);
+    base_free(r->sized);
 }
 
 static bool is_onnx(const char *name)
@@ -68,7 +80,9 @@ static bool is_onnx(const char *name)
 guise_status net_run_open(net_run *r, guise_engine *g, const char *name, const guise_net_options *o)
 {
     static const guise_net_options none = {0};
-    *r = (net_run){.g = g, .name = name, .o = o ? o : &none, .net = model_find(name)};
+    const char *sized = "";
+    *r = (net_run){.g = g, .name = name, .o = o ? o : &none};
+    r->net = model_find_sized(name, &sized);
     base_error *e = engine_begin(g);
     if (!r->net && !is_onnx(name))
         return base_fail(e, GUISE_BAD_ARGUMENT, "there is no network '%s'; see guise net list",
@@ -76,9 +90,11 @@ guise_status net_run_open(net_run *r, guise_engine *g, const char *name, const g
     if (!(r->graph = tg_new())) return base_no_memory(e);
     if (!r->net) return weights_onnx_open(&r->onnx, name, e);
     r->options = base_alloc(1, r->net->size);
-    if (!r->options) return base_no_memory(e);
+    r->sized = base_copy_text(sized);
+    if (!r->options || !r->sized) return base_no_memory(e);
     base_fields_init(r->net->options, r->options);
-    guise_status s = options_fill(r->net, r->options, r->o->set, r->o->n_set, e);
+    guise_status s = model_options_set(r->net, r->options, r->sized, e);
+    if (!s) s = options_fill(r->net, r->options, r->o->set, r->o->n_set, e);
     if (!s) s = model_ports_open(&r->ports, e);
     return s ? s : nn_params_open(&r->params, e);
 }

@@ -22,6 +22,7 @@ typedef struct {
     const model_net *net; // NULL: onnx
     weights_onnx *onnx;
     void *options;
+    char *sized; // that the texts of options by size point into
     model_ports *ports;
     nn_params *params; // NULL with onnx
     tg_graph *graph;

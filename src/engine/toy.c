@@ -15,10 +15,10 @@ static guise_status teach(const char *dir, const char *file, toy_recogniser kind
     return s;
 }
 
-guise_status guise_toy(guise_engine *g, const char *dir, int people, int photos, int size, int seed)
+guise_status guise_toy(guise_engine *g, const char *dir, int people, int each, int size, int seed)
 {
     base_error *e = engine_begin(g);
-    toy_set set = {.people = people, .photos = photos, .side = size, .seed = seed};
+    toy_set set = {.people = people, .photos = each, .side = size, .seed = seed};
     char *faces = base_format("%s/faces", dir);
     guise_status s = faces ? toy_set_write(&set, faces, e) : base_no_memory(e);
     if (!s) s = teach(dir, "teacher", TOY_TEACHER, seed, e);

@@ -33,6 +33,19 @@ typedef struct {
 extern const model_net *const model_nets[];    // ended by NULL
 const model_net *model_find(const char *name); // NULL: unknown
 
+// Named sizes of networks, options each: "simswap:small" (sizes.c).
+typedef struct {
+    const char *network, *name; // "simswap", "small"
+    const char *options;        // "key=value key=value"
+    int side;                   // of the pictures that it is for
+} model_size;
+extern const model_size model_sizes[]; // ended by {0}
+// "NAME" or "NAME:SIZE"; *options are the size's, "" for none. NULL: unknown.
+const model_net *model_find_sized(const char *name, const char **options);
+// Set options from "key=value key=value"; text is cut into words, and texts in options point to it.
+// Errors: GUISE_BAD_ARGUMENT.
+guise_status model_options_set(const model_net *net, void *options, char *text, base_error *e);
+
 // What a build is given: shape for each named input. The caller owns everything.
 guise_status model_ports_open(model_ports **io, base_error *e);
 void model_ports_close(model_ports **io);

@@ -5,23 +5,21 @@
 guise_status train_network_open(train_network *n, const char *name, const char *options,
                                 base_error *e)
 {
-    *n = (train_network){.net = model_find(name)};
+    const char *sized = "";
+    *n = (train_network){.net = model_find_sized(name, &sized)};
     if (!n->net)
         return base_fail(e, GUISE_BAD_ARGUMENT,
                          "there is no network '%s'; 'guise net list' shows "
                          "them",
                          name ? name : "");
     n->options = base_alloc(1, n->net->size ? n->net->size : 1);
-    n->text = base_copy_text(options ? options : "");
+    n->text = base_format("%s %s", sized, options ? options : "");
     if (!n->options || !n->text) {
         train_network_close(n);
         return base_no_memory(e);
     }
-    guise_status s = GUISE_OK;
     base_fields_init(n->net->options, n->options);
-    char *rest = n->text;
-    for (char *word; !s && (word = strtok_r(rest, " ", &rest));)
-        s = base_fields_assign(n->net->options, n->options, word, e);
+    guise_status s = model_options_set(n->net, n->options, n->text, e);
     if (s) train_network_close(n);
     return s;
 }

@@ -10,6 +10,7 @@ typedef struct {
     void *options; // struct of the net
     char *text;    // the words that texts in options point into
 } train_network;
+// name: of a network, or NAME:SIZE (model_sizes), whose options come first.
 // Errors: GUISE_BAD_ARGUMENT for an unknown network or option; GUISE_NO_MEMORY.
 guise_status train_network_open(train_network *n, const char *name, const char *options,
                                 base_error *e);

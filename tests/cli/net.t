@@ -16,6 +16,21 @@ $ guise net info simswap --set width=4 --set depth=1 --set blocks=1 --json -
 json
 out "macs": [1-9]
 
+# no small swapper costs more than 6 GMAC at 256 pixels
+$ for n in simswap aei ncsnpp styleswap; do guise net info $n:small --size 256 | grep -c ' [0-5]\.[0-9]* GMAC'; done | sort | uniq -c
+out ^ *4 1$
+
+$ guise net info simswap:small --set blocks=1 --size 32
+out out out \[1,3,32,32\]
+
+$ guise net info simswap:tiny
+exit 2
+err there is no network 'simswap:tiny'
+
+$ guise net sizes simswap
+exit 2
+err sizes takes no argument
+
 $ guise net info simswap --size 30
 exit 1
 err wants img
@@ -38,7 +53,7 @@ err say which network
 
 $ guise net paint
 exit 2
-err say list, info, run or export, not 'paint'
+err say list, sizes, info, run or export, not 'paint'
 
 $ guise net list extra
 exit 2
