@@ -56,27 +56,67 @@ guise_status eval_case_people(const char *dir, int people, int photos, base_erro
     return s;
 }
 
-guise_status eval_case_embedder(const char *path, base_error *e)
+// Parameters of what was built in g, with random values, into a file with a card.
+static guise_status save(const char *path, nn_params *p, const tg_graph *g, uint64_t seed,
+                         const char *const card[][2], base_error *e)
 {
+    base_tensors t = {0};
+    guise_status s = tg_check(g, GUISE_BAD_ARGUMENT, e);
+    if (!s) s = nn_settle(p, seed, e);
+    if (!s) s = nn_save(p, NULL, &t, e);
+    for (int i = 0; !s && card[i][0]; i++)
+        if (!base_tensors_set_meta(&t, card[i][0], card[i][1])) s = base_no_memory(e);
+    if (!s) s = weights_safetensors_write(&t, path, e);
+    base_tensors_free(&t);
+    return s;
+}
+
+static guise_status embedder(const char *path, uint64_t seed, base_error *e)
+{
+    static const char *const card[][2] = {{"guise.network", "smooth-embedder"},
+                                          {"guise.options", "width=4 latent=16 normalise=yes"},
+                                          {"guise.size", "64"},
+                                          {"guise.template", "ffhq"},
+                                          {NULL, NULL}};
     const model_smooth_embedder_options o = {.width = 4, .latent = 16, .normalise = true};
     nn_params *p = NULL;
-    base_tensors t = {0};
     tg_graph *g = tg_new();
     guise_status s = g ? nn_params_open(&p, e) : base_no_memory(e);
     if (!s) {
         tg_node *img = tg_input(g, TG_SHAPE(1, 3, 64, 64), "img");
         model_smooth_embedder(nn_root(p, g, false), img, &o, NULL);
-        s = tg_check(g, GUISE_BAD_ARGUMENT, e);
+        s = save(path, p, g, seed, card, e);
     }
-    if (!s) s = nn_settle(p, 11, e);
-    if (!s) s = nn_save(p, NULL, &t, e);
-    if (!s && !(base_tensors_set_meta(&t, "guise.network", "smooth-embedder") &&
-                base_tensors_set_meta(&t, "guise.options", "width=4 latent=16 normalise=yes") &&
-                base_tensors_set_meta(&t, "guise.size", "64") &&
-                base_tensors_set_meta(&t, "guise.template", "ffhq")))
-        s = base_no_memory(e);
-    if (!s) s = weights_safetensors_write(&t, path, e);
-    base_tensors_free(&t);
+    nn_params_close(&p);
+    tg_free(g);
+    return s;
+}
+
+guise_status eval_case_embedder(const char *path, base_error *e) { return embedder(path, 11, e); }
+guise_status eval_case_other(const char *path, base_error *e) { return embedder(path, 12, e); }
+
+guise_status eval_case_generator(const char *path, base_error *e)
+{
+    static const char *const card[][2] = {
+        {"guise.network", "simswap"},
+        {"guise.options", "width=4 depth=2 blocks=1 latent=16 max_width=8"},
+        {"guise.size", "32"},
+        {"guise.template", "arcface"},
+        {"guise.identity", "other"},
+        {"guise.identity_length", "16"},
+        {"guise.recipe", "simswap-ofm steps=1"},
+        {NULL, NULL}};
+    const model_simswap_options o = {
+        .width = 4, .depth = 2, .blocks = 1, .latent = 16, .max_width = 8};
+    nn_params *p = NULL;
+    tg_graph *g = tg_new();
+    guise_status s = g ? nn_params_open(&p, e) : base_no_memory(e);
+    if (!s) {
+        tg_node *img = tg_input(g, TG_SHAPE(1, 3, 32, 32), "img");
+        tg_node *id = tg_input(g, TG_SHAPE(1, 16), "id");
+        model_simswap(nn_root(p, g, false), img, id, &o, NULL);
+        s = save(path, p, g, 5, card, e);
+    }
     nn_params_close(&p);
     tg_free(g);
     return s;
@@ -102,13 +142,15 @@ static guise_status find(void *user, const char *file, char **path, base_error *
     return base_fail(e, GUISE_IO, "%s: nowhere", file);
 }
 
-guise_status eval_case_run(const char *suite, const char *data, const char *out,
-                           const char *const set[], int most, eval_report *r, base_error *e)
+static guise_status answer(const eval_case_ask *a, int most, eval_report *r, base_error *e)
 {
     watch w = {.most = most};
     const base_names none = {0};
-    const eval_call c = {.data = data,
-                         .out = out,
+    const eval_call c = {.data = a->data,
+                         .out = a->out,
+                         .generator = a->generator,
+                         .recogniser = a->recogniser,
+                         .landmarks = a->landmarks,
                          .command = "guise eval",
                          .generators = &none,
                          .find = find,
@@ -116,6 +158,18 @@ guise_status eval_case_run(const char *suite, const char *data, const char *out,
                          .user = &w,
                          .stopped = &w.stopped};
     size_t n = 0;
-    while (set && set[n]) n++;
-    return eval_run(&c, suite, set, n, r, e);
+    while (a->set && a->set[n]) n++;
+    return eval_run(&c, a->suite, a->set, n, r, e);
+}
+
+guise_status eval_case_answer(const eval_case_ask *a, eval_report *r, base_error *e)
+{
+    return answer(a, 0, r, e);
+}
+
+guise_status eval_case_run(const char *suite, const char *data, const char *out,
+                           const char *const set[], int most, eval_report *r, base_error *e)
+{
+    return answer(&(eval_case_ask){.suite = suite, .data = data, .out = out, .set = set}, most, r,
+                  e);
 }

@@ -64,7 +64,8 @@ static guise_status build(eval_embedder *m, model_ports *io, const char *path, t
     guise_status s = model_ports_give(io, "img", TG_SHAPE(1, 3, m->size, m->size), e);
     if (s) return s;
     m->net.net->build(nn_root(m->params, m->graph, false), m->net.options, io);
-    if (tg_error(m->graph)) return base_fail(e, GUISE_BAD_FILE, "%s: %s", path, tg_error(m->graph));
+    s = tg_check(m->graph, GUISE_BAD_FILE, NULL);
+    if (s) return base_fail(e, s, "%s: %s", path, tg_error(m->graph));
     for (size_t i = 0; i < model_ports_outputs(io); i++) {
         tg_node *out = model_ports_output(io, i, &name);
         if (!strcmp(name, "unit")) m->out = out;

@@ -2,12 +2,15 @@
 #include "eval/suites.h"
 #include "backend/tune.h"
 #include "eval/html.h"
+#include "eval/markdown.h"
 #include <stdlib.h>
 #include <string.h>
 
-const eval_suite *const eval_suites[] = {
-    &eval_suite_swap, &eval_suite_pairs, &eval_suite_identity, &eval_suite_smooth,
-    &eval_suite_toy,  &eval_suite_speed, &eval_suite_ablation, NULL};
+const eval_suite *const eval_suites[] = {&eval_suite_swap,     &eval_suite_pairs,
+                                         &eval_suite_identity, &eval_suite_smooth,
+                                         &eval_suite_toy,      &eval_suite_speed,
+                                         &eval_suite_ablation, &eval_suite_faceforensics,
+                                         &eval_suite_celeba,   NULL};
 
 const eval_suite *eval_suite_find(const char *name)
 {
@@ -26,13 +29,16 @@ static guise_status write_json(const eval_report *r, const char *path, base_erro
     return s;
 }
 
-// DIR/report.json, DIR/report.html, and DIR/NAME.csv for each result with cases.
+// DIR/report.json, DIR/report.html, DIR/report.md, and DIR/NAME.csv for each result with cases.
 static guise_status write_files(const eval_report *r, const char *dir, base_error *e)
 {
     char *path = base_format("%s/report.json", dir);
     guise_status s = path ? write_json(r, path, e) : base_no_memory(e);
     base_free(path);
     if (!s) s = eval_write_html(r, dir, e);
+    path = base_format("%s/report.md", dir);
+    if (!s) s = path ? eval_write_markdown(r, path, e) : base_no_memory(e);
+    base_free(path);
     for (size_t i = 0; !s && i < r->n; i++) {
         if (!r->result[i]->n_cases) continue;
         path = base_format("%s/%s.csv", dir, r->result[i]->name);
@@ -59,6 +65,9 @@ guise_status eval_run(const eval_call *c, const char *suite, const char *const s
         r->suite = x->name;
         r->title = x->summary;
         r->command = c->command ? eval_text(r, "%s", c->command) : NULL;
+        if (c->command && !r->command) s = base_no_memory(e);
+    }
+    if (!s) {
         cpu_tune_fixed(true); // the same numbers every time, on every machine
         s = x->run(c, options, r, e);
         cpu_tune_fixed(false);
