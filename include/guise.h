@@ -33,8 +33,8 @@ void guise_set_log(void (*log)(void *user, const char *line), void *user);
 // ---- An engine: where networks are found and, once used, kept ready.
 typedef struct guise_engine guise_engine;
 typedef struct {
-    const char *model;   // generator weights/NAME.safetensors; default: the first found
-    const char *weights; // file with the generator, in place of a name
+    const char *model, *weights; // generator: NAME in weights, default the first found; or a file
+    const char *refine; // file of weights that refine its swaps, "": those found; default: none
     const char *detector, *recogniser; // ONNX files; default: yunet_n_dynamic.onnx, the generator's
     double score;                      // least score of a face, 0..1; default 0.6
 } guise_config;

@@ -60,6 +60,7 @@ static guise_status set(const base_field *f, void *o, const char *value, base_er
     case BASE_FLAG:
         return set_flag(f, o, value, e);
     case BASE_TEXT:
+    case BASE_MAYBE:
         break;
     }
     *(const char **)place(f, o) = value;
@@ -80,6 +81,7 @@ void base_fields_init(const base_field *f, void *o)
             *(bool *)place(f, o) = false;
             break;
         case BASE_TEXT:
+        case BASE_MAYBE:
             *(const char **)place(f, o) = NULL;
             break;
         }
@@ -152,6 +154,7 @@ static char *print_one(const base_field *f, const void *o)
     case BASE_FLAG:
         return base_format("%s=%s", f->name, *(const bool *)at ? "yes" : "no");
     case BASE_TEXT:
+    case BASE_MAYBE:
         break;
     }
     const char *text = *(const char *const *)at;

@@ -5,13 +5,19 @@
 
 #include "base/base.h"
 
-typedef enum { BASE_TEXT, BASE_INT, BASE_REAL, BASE_FLAG } base_field_type;
+typedef enum {
+    BASE_TEXT,
+    BASE_INT,
+    BASE_REAL,
+    BASE_FLAG,
+    BASE_MAYBE // TEXT; a command takes --name too, for the empty text, and --name=VALUE
+} base_field_type;
 
 typedef struct {
     const char *name;
     char letter; // short option of a command, or 0
     base_field_type type;
-    size_t offset;    // TEXT: const char *; INT: int; REAL: double; FLAG: bool
+    size_t offset;    // TEXT, MAYBE: const char *; INT: int; REAL: double; FLAG: bool
     const char *init; // default, as text; NULL: NULL, 0 or false
     const char *help; // one line, lower case, no full stop, with unit and range
 } base_field;         // tables end with {0}

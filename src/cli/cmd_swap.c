@@ -24,6 +24,8 @@ static const base_field table[] = {
     {"invert", 0, BASE_INT, AT(swap.invert), "0",
      "models of StyleSwap: steps that bring the styles nearer to the SOURCE photos; try 100"},
     {"sharpen", 0, BASE_FLAG, AT(swap.sharpen), NULL, "match sharpness to the target's face"},
+    {"refine", 0, BASE_MAYBE, AT(config.refine), NULL,
+     "bring back what lay over the face, by the weights found for this generator, or a file's"},
     CLI_JSON,
     CLI_DETECTOR,
     CLI_RECOGNISER,

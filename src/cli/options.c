@@ -60,6 +60,8 @@ static guise_status take_long(parser *p, int argc, char **argv, int *i)
     if (!f && !set && !p->cmd->loose) return unknown(p, argv[*i]);
     if (f && f->type == BASE_FLAG)
         return base_fields_set(f, p->options, f->name, eq ? eq + 1 : "yes", &p->error);
+    if (f && f->type == BASE_MAYBE)
+        return base_fields_set(f, p->options, f->name, eq ? eq + 1 : "", &p->error);
     const char *option = argv[*i];
     const char *value = eq ? eq + 1 : *i + 1 < argc ? argv[++*i] : NULL;
     if (!value) return needs_value(p, option);
@@ -128,8 +130,8 @@ static void option_text(const base_field *f, char *text, size_t size)
     char what[40] = "";
     if (f->type == BASE_INT) snprintf(what, sizeof what, " N");
     if (f->type == BASE_REAL) snprintf(what, sizeof what, " X");
-    if (f->type == BASE_TEXT) {
-        snprintf(what, sizeof what, " %s", f->name);
+    if (f->type == BASE_TEXT || f->type == BASE_MAYBE) {
+        snprintf(what, sizeof what, f->type == BASE_MAYBE ? "[=%s]" : " %s", f->name);
         for (char *c = what; *c; c++) *c = (char)toupper((unsigned char)*c);
     }
     char letter[8] = "    ";

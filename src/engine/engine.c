@@ -1,13 +1,18 @@
 // engine.c -- engines: their configuration, and networks that are loaded when first used.
-#include "engine/engine.h"
+#include "engine/refine.h"
 #include <string.h>
 
 static guise_status copy_config(guise_engine *g, const guise_config *c)
 {
-    const char *from[4] = {c->model, c->weights, c->detector, c->recogniser};
-    for (int i = 0; i < 4; i++)
+    const char *from[5] = {c->model, c->weights, c->detector, c->recogniser, c->refine};
+    for (int i = 0; i < 5; i++)
         if (from[i] && !(g->copies[i] = base_copy_text(from[i]))) return GUISE_NO_MEMORY;
-    g->config = (guise_config){g->copies[0], g->copies[1], g->copies[2], g->copies[3], c->score};
+    g->config = (guise_config){.model = g->copies[0],
+                               .weights = g->copies[1],
+                               .detector = g->copies[2],
+                               .recogniser = g->copies[3],
+                               .refine = g->copies[4],
+                               .score = c->score};
     return GUISE_OK;
 }
 
@@ -28,9 +33,10 @@ void guise_close(guise_engine **out)
     guise_engine *g = out ? *out : NULL;
     if (!g) return;
     generator_close(&g->generator);
+    refiner_close(&g->refiner);
     face_detector_close(&g->detector);
     face_recogniser_close(&g->recogniser);
-    for (int i = 0; i < 4; i++) base_free(g->copies[i]);
+    for (int i = 0; i < 5; i++) base_free(g->copies[i]);
     base_free(g);
     *out = NULL;
 }

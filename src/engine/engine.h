@@ -7,6 +7,7 @@
 
 // A generator ready to run: built as its weights file says (model/card.h).
 typedef struct {
+    char *path;        // of its file
     char name[64];     // file name without ending
     char identity[64]; // network whose vectors it takes
     int size, length;  // side of its crop; numbers in a vector
@@ -29,11 +30,14 @@ guise_status generator_run(generator *g, const base_image *crop, const float *ve
 // vectors are not read. NULL: vectors again; never fails.
 guise_status generator_style(generator *g, const float *wplus, base_error *e);
 
+typedef struct refiner refiner; // refine.h
+
 struct guise_engine {
     base_error error;
     guise_config config; // texts are copies
-    char *copies[4];
-    generator *generator; // NULL until used, as the next two
+    char *copies[5];
+    generator *generator; // NULL until used, as the next three
+    refiner *refiner;
     face_detector *detector;
     face_recogniser *recogniser;
     char recogniser_name[64];

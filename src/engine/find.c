@@ -87,7 +87,7 @@ static bool is_generator(const char *path)
 {
     base_tensors t = {0};
     bool yes = !weights_safetensors_read(&t, path, NULL) && base_tensors_meta(&t, CARD_NETWORK) &&
-               base_tensors_meta(&t, CARD_IDENTITY);
+               base_tensors_meta(&t, CARD_IDENTITY) && !base_tensors_meta(&t, CARD_REFINES);
     base_tensors_free(&t);
     return yes;
 }

@@ -10,6 +10,7 @@ static guise_status read_card(generator *g, const base_tensors *t, const char *p
     guise_status s = train_card_read(&c, t, path, e);
     if (s) return s;
     find_stem(path, g->name);
+    if (!(g->path = base_copy_text(path))) return base_no_memory(e);
     snprintf(g->identity, sizeof g->identity, "%s", c.identity);
     g->size = c.size;
     g->length = c.length;
@@ -116,6 +117,7 @@ void generator_close(generator **out)
     tg_free(g->graph);
     nn_params_close(&g->params);
     train_network_close(&g->net);
+    base_free(g->path);
     base_free(g->crop);
     base_free(g->vector);
     base_free(g);

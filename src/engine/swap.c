@@ -1,5 +1,5 @@
 // swap.c -- one swap: crop, generate, mask, paste. The crop's template is the generator's.
-#include "engine/engine.h"
+#include "engine/refine.h"
 #include <math.h>
 #include <string.h>
 
@@ -18,11 +18,14 @@ guise_status guise_swap_crop(guise_engine *g, const guise_image *crop, const gui
     base_error *e = engine_begin(g);
     generator *n = NULL;
     base_image from = image_of(crop), small = {0}, made = {0};
+    face_point point[FACE_POINTS];
     const float *planes = NULL;
     guise_status s = engine_generator(g, &n);
     if (!s) s = check_identity(g, n, id);
     if (!s) s = resize_square(&from, n->size, "the target", &small, e);
     if (!s) s = generator_run(n, &small, id->at, &planes, e);
+    if (!s) s = engine_aligned_points(&small, face_template_name(n->layout), point, e);
+    if (!s) s = engine_refine(g, n, &small, point, &planes);
     if (!s) s = base_image_new(&made, n->size, n->size, e);
     if (!s) base_image_from_planes(&made, planes, false, 255, 0);
     base_image_free(&small);
@@ -81,7 +84,7 @@ guise_status guise_swap_face(guise_engine *g, guise_image *m, const guise_face *
                          o->mask);
     generator *n = NULL;
     face_transform t;
-    face_point point[FACE_POINTS];
+    face_point point[FACE_POINTS], inside[FACE_POINTS];
     base_image frame = image_of(m), crop = {0};
     buffers b = {0};
     const float *made = NULL;
@@ -92,6 +95,8 @@ guise_status guise_swap_face(guise_engine *g, guise_image *m, const guise_face *
     if (!s) s = face_crop_smooth(&crop, &frame, t, n->size, e);
     if (!s) s = buffers_open(&b, n->size, e);
     if (!s) s = generator_run(n, &crop, id->at, &made, e);
+    for (int i = 0; !s && i < FACE_POINTS; i++) inside[i] = face_apply(t, point[i]);
+    if (!s) s = engine_refine(g, n, &crop, inside, &made);
     if (!s) {
         memcpy(b.swapped, made, 3 * (size_t)n->size * (size_t)n->size * sizeof *made);
         base_image_to_planes(&crop, false, 1.0f / 255, 0, b.target);

@@ -133,7 +133,9 @@ static guise_status fill_row(train_batch *b, size_t i, const train_cache *c, con
                              int step, base_rng *r, base_error *e)
 {
     size_t area = (size_t)b->side * (size_t)b->side;
-    size_t target = (size_t)base_rng_range(r, 0, (int)train_cache_n(c) - 1);
+    size_t photos = b->pick ? b->picks : train_cache_n(c);
+    size_t target = (size_t)base_rng_range(r, 0, (int)photos - 1);
+    if (b->pick) target = b->pick[target];
     bool same = draw_same(o, step, r);
     int person = base_rng_range(r, 0, train_cache_people(c) - 1);
     if (same) person = train_cache_person(c, target);

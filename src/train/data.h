@@ -64,15 +64,17 @@ typedef struct {
     int n, side, length;
     face_template frame; // of the recogniser's crops
     int frame_side;
-    float *target;     // [n,3,side,side] RGB 0..1
-    float *source;     // [n,3,side,side], filled where wanted
-    bool sources;      // it is
-    float *same;       // [n] 1 where the target is the source's person, else 0
-    float *vector;     // [n,length] of the source
-    float *warp;       // [n,6] from the recogniser's crop to the target's (tg_warp)
-    float *weight;     // [n,1,side,side] of the reconstruction loss
-    face_point *point; // [n,5] the target's landmarks
-    float *mix;        // [n] for a gradient penalty: whoever has one draws it
+    float *target;      // [n,3,side,side] RGB 0..1
+    float *source;      // [n,3,side,side], filled where wanted
+    bool sources;       // it is
+    float *same;        // [n] 1 where the target is the source's person, else 0
+    float *vector;      // [n,length] of the source
+    float *warp;        // [n,6] from the recogniser's crop to the target's (tg_warp)
+    float *weight;      // [n,1,side,side] of the reconstruction loss
+    face_point *point;  // [n,5] the target's landmarks
+    float *mix;         // [n] for a gradient penalty: whoever has one draws it
+    const size_t *pick; // [picks] photos that are targets, borrowed; NULL: all
+    size_t picks;
 } train_batch;
 guise_status train_batch_open(train_batch *b, const train_options *o, const train_identity *id,
                               base_error *e);

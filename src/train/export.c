@@ -32,7 +32,7 @@ typedef struct {
 } word;
 
 // What the card says; value NULL where memory ran out.
-enum { WORDS = 11 };
+enum { WORDS = 12 };
 static void words(train_run *r, word w[WORDS])
 {
     const train_config *c = r->c;
@@ -51,6 +51,7 @@ static void words(train_run *r, word w[WORDS])
     w[9] = (word){CARD_COMMIT, base_copy_text(c->commit ? c->commit : "unknown")};
     w[10] = (word){CARD_TRAINED, base_format("%d steps of %d photos in %.1f hours", r->step,
                                              r->o.batch, r->seconds / 3600)};
+    w[11] = (word){r->work.card_key, base_copy_text(r->work.card_key ? r->work.card_text : "")};
 }
 
 static guise_status write_weights(train_run *r, const word w[WORDS], base_error *e)
@@ -59,7 +60,7 @@ static guise_status write_weights(train_run *r, const word w[WORDS], base_error 
     guise_status s = nn_save(r->work.learner[0].params, train_run_weights(r), &full, e);
     for (size_t i = 0; !s && i < full.n; i++) s = add_half(&half, &full.at[i], e);
     for (int i = 0; !s && i < WORDS; i++)
-        if (!w[i].value || !base_tensors_set_meta(&half, w[i].key, w[i].value))
+        if (w[i].key && (!w[i].value || !base_tensors_set_meta(&half, w[i].key, w[i].value)))
             s = base_no_memory(e);
     char *path = base_format("%s/generator.safetensors", r->c->out);
     if (!s) s = path ? weights_safetensors_write(&half, path, e) : base_no_memory(e);
@@ -78,7 +79,12 @@ static const char *explained(const char *name)
         {"closer", "share closer to the source than to the target"},
         {"top1", "share whose nearest source is the right one"},
         {"self_l1", "self-swap, mean absolute error of full range"},
-        {"sharpness", "sharpness of the result against the target"}};
+        {"sharpness", "sharpness of the result against the target"},
+        {"hidden_before", "mean error where something was drawn over the face, as swapped"},
+        {"hidden_after", "the same, refined"},
+        {"clear_change", "mean change of the rest by refining"},
+        {"id_before", "cosine to the source by the recogniser of the training, as swapped"},
+        {"id_after", "the same, refined"}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (!strcmp(words[i][0], name)) return words[i][1];
     return name;
@@ -112,7 +118,7 @@ static guise_status write_card(const train_run *r, const word w[WORDS], base_err
                 r->work.network[0].net->swapper ? "A face swap generator" : "A network", r->o.size,
                 r->o.size, nn_params_weights(r->work.learner[0].params));
         for (int i = 0; i < WORDS; i++)
-            if (strcmp(w[i].key, CARD_RECIPE) != 0)
+            if (w[i].key && strcmp(w[i].key, CARD_RECIPE) != 0)
                 fprintf(f, "| %s | %s |\n", strchr(w[i].key, '.') + 1, w[i].value);
         write_numbers(r, f);
         fprintf(f,

@@ -38,20 +38,42 @@ static guise_status open_recipe(train_run *r, base_error *e)
     return base_make_dir(c->out, e);
 }
 
-static guise_status open_data(train_run *r, base_error *e)
+static guise_status open_cache(train_run *r, train_split split, const char *out, train_cache **to,
+                               base_error *e)
 {
     const train_config *c = r->c;
     train_photos photos = {0};
-    train_cache_options o = {.out = c->out,
+    train_cache_options o = {.out = out,
                              .size = r->o.size,
                              .margin = r->o.shift,
                              .identity = r->o.system->no_identity ? NULL : c->identity,
                              .detector = c->detector,
                              .progress = tell_cache,
                              .user = r};
-    guise_status s = train_photos_read(&photos, c->data, c->landmarks, TRAIN_PEOPLE, e);
-    if (!s) s = train_cache_open(&r->cache, &photos, &o, e);
+    guise_status s = train_photos_read(&photos, c->data, c->landmarks, split, e);
+    if (!s) s = train_cache_open(to, &photos, &o, e);
     train_photos_free(&photos);
+    return s;
+}
+
+// Nobody held out: nothing is measured, and that is no reason not to train.
+static guise_status open_held_cache(train_run *r, base_error *e)
+{
+    base_error why = {0};
+    char *dir = base_format("%s/held-out", r->c->out);
+    guise_status s = dir ? base_make_dir(dir, &why) : base_no_memory(&why);
+    if (!s) s = open_cache(r, TRAIN_HELD_OUT, dir, &r->held_cache, &why);
+    base_free(dir);
+    if (s == GUISE_NO_FACE) base_log("no measuring: %s", why.text);
+    return s && s != GUISE_NO_FACE ? base_fail(e, s, "%s", why.text) : GUISE_OK;
+}
+
+static guise_status open_data(train_run *r, base_error *e)
+{
+    guise_status s = open_cache(r, TRAIN_PEOPLE, r->c->out, &r->cache, e);
+    if (!s && r->o.system->held_out) s = open_held_cache(r, e);
+    r->work.cache = r->cache;
+    r->work.held = r->held_cache;
     return s;
 }
 
@@ -94,7 +116,6 @@ static guise_status open_run(train_run *r, base_error *e)
     if (!s) s = open_identity(r, e);
     if (!s) s = train_work_open(&r->work, &r->o, &r->identity, e);
     if (!s) s = open_data(r, e);
-    r->work.cache = r->cache;
     if (!s && train_cache_length(r->cache) != r->identity.length)
         s = base_fail(e, GUISE_BAD_FILE, "the cached vectors have another length than %s gives",
                       r->c->identity);
@@ -114,6 +135,7 @@ static void close_run(train_run *r)
     train_swapper_close(&r->swapper);
     train_work_close(&r->work);
     train_cache_close(&r->cache);
+    train_cache_close(&r->held_cache);
     train_identity_close(&r->identity);
     base_free(r->options_text);
 }
@@ -157,7 +179,11 @@ const char *const *train_run_measures(const train_run *r)
     return swaps(r) ? train_swap_measures : none;
 }
 
-static bool can_measure(const train_run *r) { return r->o.system->measure || r->held.measure; }
+static bool can_measure(const train_run *r)
+{
+    const train_system *system = r->o.system;
+    return system->measure ? !system->held_out || r->held_cache : r->held.measure != NULL;
+}
 
 static guise_status take_measures(train_run *r, base_error *e)
 {

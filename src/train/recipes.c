@@ -55,8 +55,9 @@ const base_field train_fields[] = {
     {0}};
 
 // Each system is one line here.
-const train_system *const train_systems[] = {&train_simswap,   &train_faceshifter, &train_face_id,
-                                             &train_stylegan2, &train_styleswap,   NULL};
+const train_system *const train_systems[] = {
+    &train_simswap,   &train_faceshifter, &train_hear, &train_face_id,
+    &train_stylegan2, &train_styleswap,   NULL};
 
 const train_recipe *train_recipe_at(size_t i)
 {

@@ -10,7 +10,7 @@ typedef struct {
     train_options o;
     char *options_text; // all of o
     train_identity identity;
-    train_cache *cache;
+    train_cache *cache, *held_cache; // of people held out, where the system measures on them
     train_work work;
     train_swapper swapper; // of network 0, where it swaps
     train_pairs held;      // n 0: no samples, no measuring

@@ -41,6 +41,7 @@ typedef struct {
     const train_options *o;                // borrowed, as the next two are
     const train_identity *identity;        // the frozen recogniser; network NULL: none
     const train_cache *cache;              // set before the first batch; NULL in benchmarks
+    const train_cache *held;               // with system->held_out; NULL: nobody is held out
     train_network network[TRAIN_NETWORKS]; // .net NULL: not there
     train_learner learner[TRAIN_NETWORKS]; // .params NULL: not there
     nn_params *frozen;                     // further weights that graphs use, or NULL
@@ -48,8 +49,9 @@ typedef struct {
     tg_arena *arena; // the phases run one after the other, in the same memory
     train_batch batch;
     train_kept kept[TRAIN_KEPT];
-    train_rates rates; // of the step at hand
-    void *own;         // system->state bytes, zero at first
+    train_rates rates;                // of the step at hand
+    const char *card_key, *card_text; // a further word of the card that is exported, or NULL
+    void *own;                        // system->state bytes, zero at first
 } train_work;
 
 struct train_system {
@@ -59,6 +61,7 @@ struct train_system {
     const train_recipe *recipes; // ended by {0}
     const char *const *loss;     // names of its losses, ended by NULL; the first is a total
     bool no_identity;            // takes no recogniser; identities are a single 0
+    bool held_out;               // measures on crops of people whom no step sees, if there are any
     size_t state;                // size of train_work.own
     guise_status (*check)(const train_options *o, base_error *e); // further bounds; NULL: none
     // Networks and learners; phases may be planned when first needed.
@@ -84,6 +87,7 @@ extern const train_system train_simswap;
 extern const train_system train_stylegan2;
 extern const train_system train_styleswap;
 extern const train_system train_faceshifter;
+extern const train_system train_hear;
 extern const train_system train_smoothswap;
 
 // Opens all: batch, network 0 and, where adv_from is not negative, network 1 by name, then the
