@@ -10,11 +10,11 @@
 #define CARD_IDENTITY "guise.identity" // network that makes identity vectors: "face_reid_0095"
 #define CARD_LENGTH   "guise.identity_length" // numbers in such a vector: "256"
 #define CARD_LICENCE  "guise.licence"
-#define CARD_DATA     "guise.data"    // what it was trained on, in words
-#define CARD_RECIPE   "guise.recipe"  // "simswap-128 steps=60000 ..."
-#define CARD_COMMIT   "guise.commit"  // of the program that trained it
-#define CARD_TRAINED  "guise.trained" // "60000 steps of 16 photos, 14 hours on 2 cores"
-#define CARD_REFINES  "guise.refines" // of HEAR-Net: SHA-256 of the generator's file that it follows
+#define CARD_DATA     "guise.data"          // what it was trained on, in words
+#define CARD_RECIPE   "guise.recipe"        // "simswap-128 steps=60000 ..."
+#define CARD_COMMIT   "guise.commit"        // of the program that trained it
+#define CARD_TRAINED  "guise.trained"       // "60000 steps of 16 photos, 14 hours on 2 cores"
+#define CARD_REFINES  "guise.refines"       // of HEAR-Net: SHA-256 of its generator's file
 #define CARD_SOURCE   "guise.source_sha256" // of the file that this one was converted from
 
 // A saved face holds the tensor "identity" [n], of unit length, and CARD_IDENTITY.

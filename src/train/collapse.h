@@ -13,7 +13,7 @@ tg_node *train_attribute_spreads(tg_node *const att[], int levels);
 
 // All zero bytes before the first step; plain numbers, to be kept in a checkpoint.
 typedef struct {
-    double steps; // a whole number
+    double steps;                                          // a whole number
     double first[MODEL_AEI_LEVELS], now[MODEL_AEI_LEVELS]; // averages of spreads
 } train_collapse;
 // After each step, with the spreads of its target's attributes. The first 100 steps say what is
