@@ -26,6 +26,8 @@ static const base_field fields[] = {
     {"labels", 0, BASE_TEXT, AT(labels), NULL,
      "CSV of people's labels; default: DATA/labels.csv or DATA/DATA_info.csv, where it is there"},
     {"pictures", 0, BASE_FLAG, AT(pictures), "yes", "keep a picture of each pair in OUT/cases"},
+    {"every", 0, BASE_FLAG, AT(every), NULL,
+     "all generators that lie among the weights, each with its own recogniser"},
     {"runs", 0, BASE_INT, AT(runs), "10", "timed runs of one swap, 1 to 1000"},
     {0}};
 
@@ -218,16 +220,28 @@ static guise_status measure(swap_run *r, base_error *e)
     return s;
 }
 
-static guise_status run(const eval_call *c, const void *options, eval_report *to, base_error *e)
+static guise_status run_one(const eval_call *c, const swap_options *o, eval_report *to,
+                            base_error *e)
 {
-    swap_run r = {.c = c, .o = options};
-    guise_status s = check(c, r.o, e);
-    if (s) return s;
-    s = begin(&r, to, e);
+    swap_run r = {.c = c, .o = o};
+    guise_status s = begin(&r, to, e);
     if (!s) s = swap_people_open(&r, e);
     if (!s && !*c->stopped) s = measure(&r, e);
     if (!s && !*c->stopped) s = swap_report(&r, to, e);
     end(&r);
+    return s;
+}
+
+static guise_status run(const eval_call *c, const void *options, eval_report *to, base_error *e)
+{
+    const swap_options *o = options;
+    guise_status s = check(c, o, e);
+    if (!o->every) return s ? s : run_one(c, o, to, e);
+    for (size_t i = 0; !s && i < c->generators->n && !*c->stopped; i++) {
+        eval_call one = *c;
+        one.generator = c->generators->name[i];
+        s = run_one(&one, o, to, e);
+    }
     return s;
 }
 

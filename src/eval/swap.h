@@ -10,7 +10,7 @@
 typedef struct {
     int pairs, seed, gallery;
     const char *people; // "held-out" or "all"
-    bool by_name, pictures;
+    bool by_name, pictures, every;
     const char *identity, *pose, *shape, *features; // ONNX files; NULL: those that are found
     const char *range;                              // of what the feature network sees
     const char *labels;                             // CSV; NULL: see eval_labels_find

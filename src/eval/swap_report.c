@@ -1,4 +1,5 @@
 // swap_report.c -- what eval swap says: definitions, metrics, labels, notes.
+#include "backend/backend.h"
 #include "eval/cost.h"
 #include "eval/statistics.h"
 #include "eval/swap.h"
@@ -30,7 +31,7 @@ static const eval_definition definitions[METRICS] = {
         {"cosine_source", "cosine to source", "",
          "cosine of the result's identity vector to the source photo's, by the measuring "
          "recogniser, -1 to 1; the result is measured as a crop, with the target's points",
-         "ours, after Chen et al. 2020 (SimSwap), section 4.2", 1, 3},
+         "ours, after Chen et al. 2020 (SimSwap)", 1, 3},
     [TO_TARGET] = {"cosine_target", "cosine to target", "",
                    "cosine of the result's identity vector to the target photo's", "ours", -1, 3},
     [CLOSER] = {"closer_source", "closer to source", "share",
@@ -39,8 +40,7 @@ static const eval_definition definitions[METRICS] = {
     [TOP1] = {"retrieval_top1", "ID retrieval, top 1", "share",
               "share of results whose nearest photo in the gallery, by cosine, shows the source's "
               "person; all of the gallery's people count, the target's too",
-              "Li et al. 2020 (FaceShifter), section 4.2, with another recogniser and gallery", 1,
-              3},
+              "Li et al. 2020 (FaceShifter), with another recogniser and gallery", 1, 3},
     [TOP5] = {"retrieval_top5", "ID retrieval, top 5", "share",
               "share of results with the source's person among the five nearest people of the "
               "gallery",
@@ -57,16 +57,16 @@ static const eval_definition definitions[METRICS] = {
         {"pose_error", "pose error", "degrees",
          "Euclidean distance of pitch, roll and yaw of the result and of the target, both as the "
          "generator's crop put back whole into the target photo",
-         "after Chen et al. 2020 (SimSwap), section 4.2, with another network", -1, 2},
+         "after Chen et al. 2020 (SimSwap), with another network", -1, 2},
     [EXPRESSION] = {"expression_error", "expression error", "standard deviations",
                     "Euclidean distance of the 10 expression parameters of 3DDFA_V2 of the result "
                     "and of the target, each divided by its deviation over that network's training "
                     "data; measured as the pose",
-                    "after Li et al. 2020 (FaceShifter), section 4.2, with another model", -1, 3},
+                    "after Li et al. 2020 (FaceShifter), with another model", -1, 3},
     [SHAPE] = {"shape_error", "shape error", "standard deviations",
                "Euclidean distance of the 40 shape parameters of 3DDFA_V2 of the result and of the "
                "source, each divided by its deviation; measured as the pose",
-               "after Kim et al. 2022 (Smooth-Swap), section 4, with another model", -1, 3},
+               "after Kim et al. 2022 (Smooth-Swap), with another model", -1, 3},
     [SHAPE_UNSWAPPED] = {"shape_unswapped", "shape error without a swap", "standard deviations",
                          "the same distance of the target to the source", "ours", 0, 3},
     [SELF_L1] = {"self_l1", "self-swap, L1", "share of full range",
@@ -212,15 +212,19 @@ static guise_status add_frechet(const swap_run *r, eval_result *x, base_error *e
     return s;
 }
 
-static guise_status add_cost(const swap_run *r, eval_result *x, base_error *e)
+static guise_status add_cost(const swap_run *r, eval_report *to, eval_result *x, base_error *e)
 {
     eval_cost c;
     guise_status s = eval_cost_of(r->c->generator, r->o->runs, &c, e);
     if (s) return s;
-    bool ok = eval_add_number(x, &parameters, c.parameters / 1e6) &&
-              eval_add_number(x, &macs, c.macs / 1e9) &&
-              eval_add_number(x, &milliseconds, 1e3 * c.seconds) &&
-              eval_add_number(x, &memory, (c.weight_bytes + c.plan_bytes) / 1e6);
+    cpu_facts f;
+    cpu_describe(&f);
+    bool ok = to->n > 1 ||
+              eval_add_note(to, eval_text(to, "Time: with %d threads, %s.", f.threads, f.isa));
+    ok = ok && eval_add_number(x, &parameters, c.parameters / 1e6) &&
+         eval_add_number(x, &macs, c.macs / 1e9) &&
+         eval_add_number(x, &milliseconds, 1e3 * c.seconds) &&
+         eval_add_number(x, &memory, (c.weight_bytes + c.plan_bytes) / 1e6);
     return ok ? GUISE_OK : base_no_memory(e);
 }
 
@@ -231,9 +235,10 @@ static guise_status add_labels(const swap_run *r, eval_report *to, eval_result *
     char *path = NULL;
     guise_status s = eval_labels_find(r->o->labels, r->c->data, &path, e);
     if (!s && path) s = eval_labels_read(&l, path, e);
-    for (int k = 0; !s && k < l.keys && to->labels + 2 <= EVAL_LABELS; k++)
+    for (int k = 0; !s && k < l.keys && 2 * k + 2 <= EVAL_LABELS; k++)
         for (int side = 0; !s && side < 2; side++) {
-            int column = to->labels++;
+            int column = 2 * k + side; // the same for every generator
+            if (column >= to->labels) to->labels = column + 1;
             to->label_key[column] = eval_text(to, "%s %s", side ? "target" : "source", l.key[k]);
             if (!to->label_key[column]) s = base_no_memory(e);
             for (int i = 0; !s && i < r->o->pairs; i++) {
@@ -263,8 +268,10 @@ static guise_status name_cases(const swap_run *r, eval_report *to, eval_result *
     return ok ? GUISE_OK : base_no_memory(e);
 }
 
+// Once, where several generators are measured by the same networks.
 static guise_status add_networks(const swap_run *r, eval_report *to, base_error *e)
 {
+    if (to->n > 1) return GUISE_OK;
     guise_status s = eval_add_network(to, "identity", r->judge_file, e);
     if (!s && r->pose_file) s = eval_add_network(to, "pose", r->pose_file, e);
     if (!s && r->form_file) s = eval_add_network(to, "expression, shape", r->form_file, e);
@@ -291,6 +298,6 @@ guise_status swap_report(swap_run *r, eval_report *to, base_error *e)
     if (!s) s = add_labels(r, to, x, e);
     if (!s) s = add_metrics(r, x, e);
     if (!s) s = add_frechet(r, x, e);
-    if (!s) s = add_cost(r, x, e);
+    if (!s) s = add_cost(r, to, x, e);
     return s ? s : add_networks(r, to, e);
 }
