@@ -1,6 +1,6 @@
 // train.c -- training: the public functions over train.
-#include "train/train.h"
 #include "engine/engine.h"
+#include "train/system.h"
 #include <string.h>
 
 bool guise_recipe_at(size_t i, guise_option *r)
@@ -38,9 +38,12 @@ static bool pass_on(void *user, const train_progress *p)
     return !o->progress || o->progress(o->user, &q);
 }
 
-// The recogniser's file: as configured, else the one that our recipes train with.
-static guise_status identity_file(guise_engine *g, char **path)
+// The recogniser's file: as configured, else the one that our recipes train with; NULL where the
+// recipe takes none.
+static guise_status identity_file(guise_engine *g, const train_recipe *recipe, char **path)
 {
+    *path = NULL;
+    if (recipe && recipe->system->no_identity) return GUISE_OK;
     if (!g->config.recogniser) return find_model("face_reid_0095.onnx", path, &g->error);
     *path = base_copy_text(g->config.recogniser);
     return *path ? GUISE_OK : base_no_memory(&g->error);
@@ -63,7 +66,7 @@ guise_status guise_train(guise_engine *g, const char *recipe, const guise_train_
                          recipe);
     char *identity = NULL, *detector = NULL;
     guise_train_options copy = *o;
-    guise_status s = identity_file(g, &identity);
+    guise_status s = identity_file(g, train_recipe_find(recipe), &identity);
     if (!s) {
         detector = detector_file(g);
         train_config c = {.recipe = recipe,

@@ -14,7 +14,7 @@
 
 enum { LEVELS = 9, BLOCKS = 8, SKIPS = LEVELS * (BLOCKS + 1), MAP = 64, MAP_SIDE = 8 };
 
-typedef enum { MLP, DIRECT, SCALED } front;
+typedef enum { MLP, DIRECT, SCALED, SCALED_MLP } front;
 typedef enum { WAY_ADD, WAY_ADALIN, WAY_MAP, WAY_MAP_TARGET, WAY_STYLE_MAP } way;
 
 typedef struct {
@@ -74,9 +74,9 @@ static int levels_of(int64_t side, int most)
 
 static bool read_words(nn m, const model_ncsnpp_options *o, plan *p)
 {
-    static const char *const fronts[] = {"mlp", "direct", "scaled"};
+    static const char *const fronts[] = {"mlp", "direct", "scaled", "scaled-mlp"};
     static const char *const ways[] = {"add", "adalin", "map", "map-target", "stylemap"};
-    int f = word(m, "front", o->front, fronts, 3), w = word(m, "way", o->way, ways, 5);
+    int f = word(m, "front", o->front, fronts, 4), w = word(m, "way", o->way, ways, 5);
     if (f < 0 || w < 0) return false;
     p->front = (front)f;
     p->way = (way)w;
@@ -186,9 +186,10 @@ static tg_node *picture(unet *u, tg_node *x)
 static tg_node *condition(unet *u, tg_node *id)
 {
     u->entry = 1;
-    if (u->p->front != MLP) {
+    if (u->p->front != MLP && u->p->front != DIRECT) id = tg_scale(id, sqrt((double)u->p->latent));
+    if (u->p->front == DIRECT || u->p->front == SCALED) {
         u->entry = 3;
-        return u->p->front == SCALED ? tg_scale(id, sqrt((double)u->p->latent)) : id;
+        return id;
     }
     tg_node *x = shown(u, nn_score_linear(next(u), id, u->p->cond));
     return shown(u, nn_score_linear(next(u), nn_swish(x), u->p->cond));
@@ -295,7 +296,8 @@ static const base_field options[] = {
     {"attention", 0, BASE_TEXT, AT(attention), "16", "sides with attention, as 16,8"},
     {"latent", 0, BASE_INT, AT(latent), "512", "length of the identity vector"},
     {"cond", 0, BASE_INT, AT(cond), "0", "length of the blocks' vector, with mlp; 0: 4 width"},
-    {"front", 0, BASE_TEXT, AT(front), "mlp", "from id to the blocks' vector: mlp, direct, scaled"},
+    {"front", 0, BASE_TEXT, AT(front), "mlp",
+     "from id to the blocks' vector: mlp, direct, scaled, scaled-mlp"},
     {"way", 0, BASE_TEXT, AT(way), "add",
      "into the decoder's blocks: add, adalin, map, map-target, stylemap"},
     {"biased", 0, BASE_FLAG, AT(biased), NULL, "adalin: variances over n, not n - 1"},
@@ -313,6 +315,26 @@ static void build(nn m, const void *o, model_ports *io)
     model_out(io, "out", model_ncsnpp(m, img, id, o, io));
 }
 
+static int stride(const void *given)
+{
+    const model_ncsnpp_options *o = given;
+    int list[LEVELS], n = o->multipliers ? read_list(o->multipliers, list) : 1;
+    return n > 0 ? 1 << (n - 1) : 1;
+}
+
+static void fit(void *given, int size, int latent)
+{
+    (void)size; // the levels follow from it, or are listed
+    ((model_ncsnpp_options *)given)->latent = latent;
+}
+
+static tg_node *swap(nn m, tg_node *target, tg_node *id, const void *o)
+{
+    return tg_affine(model_ncsnpp(m, tg_affine(target, 2, -1), id, o, NULL), 0.5, 0.5);
+}
+
+static const model_swapper swapper = {stride, fit, swap, "all_modules.1."};
+
 const model_net model_net_ncsnpp = {
     .name = "ncsnpp",
     .summary = "generator of Smooth-Swap (Kim et al. 2022): NCSN++ conditioned by identity",
@@ -322,4 +344,5 @@ const model_net model_net_ncsnpp = {
     .options = options,
     .size = sizeof(model_ncsnpp_options),
     .build = build,
+    .swapper = &swapper,
 };

@@ -34,8 +34,8 @@ typedef struct {
     const char *attention;   // sides with attention, "16,8"; NULL: 16; the middle always has it
     int latent;              // length of id; 0: 512
     int cond;                // length of the vector that mlp makes of it; 0: 4 width
-    const char *front; // from id to the blocks' vector: "mlp" (NULL too), "direct" or "scaled",
-                       // that is times sqrt(latent)
+    const char *front; // from id to the blocks' vector: "mlp" (NULL too) or "direct"; "scaled" and
+                       // "scaled-mlp" do the same to id times sqrt(latent)
     const char *way; // into the decoder's blocks: "add" (NULL too), as in NCSN++; "adalin"; "map",
                      // of two dimensions; "map-target", which sees the target's features at side 8;
                      // "stylemap", with StyleMapGAN's norm

@@ -79,6 +79,14 @@ static void show(const uint8_t *pixels, const train_options *o, const view *v, f
         }
 }
 
+void train_batch_show(const train_cache *c, size_t i, const train_options *o, base_rng *r,
+                      float *planes)
+{
+    view v = {.dx = o->shift, .dy = o->shift, .gain = {1, 1, 1}};
+    if (r) v = draw_view(o, r);
+    show(train_cache_pixels(c, i), o, &v, planes);
+}
+
 // Landmarks of the crop as the view shows them; mirrored, left and right change places.
 static void show_points(const face_point *from, const train_options *o, const view *v,
                         face_point to[FACE_POINTS])

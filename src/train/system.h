@@ -84,6 +84,7 @@ extern const char *const train_swap_measures[];   // those of networks that swap
 extern const train_system *const train_systems[]; // ended by NULL
 extern const train_system train_face_id;
 extern const train_system train_simswap;
+extern const train_system train_smooth_embedder;
 extern const train_system train_stylegan2;
 extern const train_system train_styleswap;
 extern const train_system train_faceshifter;

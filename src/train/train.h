@@ -40,7 +40,7 @@ typedef struct {
 
 extern const base_field train_fields[]; // of all systems
 
-enum { TRAIN_SETS = 40 };
+enum { TRAIN_SETS = 64 };
 typedef struct {
     const char *name;
     const train_system *system;

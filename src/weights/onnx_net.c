@@ -407,6 +407,7 @@ static bool resize_to(onnx_call *c, tg_shape s, int64_t to[2], double *times)
     }
     for (int i = 0; i < 4; i++) {
         double k = size ? size[i] / (double)s.dim[i] : scale ? scale[i] : (double)a->floats[i];
+        if (c->batched && !i && size && size[0] == 1) k = 1;
         double out = k * (double)s.dim[i], near = nearbyint(out);
         bool ok = out >= 1 && out <= MAX_WINDOW && fabs(out - near) < 1e-3 && (i > 1 || k == 1);
         if (!ok) {
