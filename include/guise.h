@@ -143,8 +143,8 @@ typedef struct {
     const char *weights;    // safetensors, .pth or ONNX file; NULL: initialised by seed
     const char *const *set; // n_set times "option=value"
     size_t n_set;
-    bool train, unfused;     // batch statistics, and new buffers written; bench: op by op
-    const char *grad;        // output whose gradient is wanted; export: the only output
+    bool train, fast, measure; // batch statistics, new buffers; lower precision; run: as bench does
+    const char *grad, *without; // output whose gradient is wanted, export's only; parts of planning
     unsigned long long seed; // of the initial values
     int size, batch;         // but for run: h and w of image inputs, 0 means 128; n, 0 means 1
 } guise_net_options;
@@ -204,13 +204,13 @@ guise_status guise_eval(guise_engine *g, const char *suite, const guise_eval_opt
 typedef struct {
     char what[32], how[48], shape[64]; // step of a network, how it is done; or part of a work
     int count;                         // such steps in a run
-    double seconds, macs;              // of a run, together
+    double seconds, macs, gain, error; // of a run, together; fast: saved, largest difference
 } guise_bench_row;
 typedef struct {
     int runs, threads;
     double median, least, spread;         // seconds of a run; between its quartiles
     double load, plan, first, plan_again; // seconds: weights, making ready, first run; once more
-    double macs, peak;                // of a run; in a second of a large matrix product, measured
+    double macs, peak, error; // of a run; of a second of a large matrix product; fast: difference
     size_t plan_bytes, peak_bytes, n; // memory of the plan, of the process at most; rows
     guise_bench_row *row;             // slowest first
 } guise_bench;

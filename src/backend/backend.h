@@ -35,11 +35,19 @@ typedef struct {
 // There are several ways: oneDNN's direct convolution, and Winograd's with tiles of 2, 4 or 6. By
 // default a fixed rule chooses, so that a training gives the same bits every time; with `measure`
 // all are tried, and the fastest is remembered (tune.h).
+//
+// With a type below CPU_F32 images and weights are rounded to it on the way in; sums, bias and
+// result stay single precision, or whole numbers until the end. CPU_CONV_Y without `add` only.
+typedef enum { CPU_F32, CPU_BF16, CPU_F16, CPU_INT8, CPU_TYPES } cpu_type;
 typedef struct {
     bool keep_weights, measure;
+    bool no_winograd, no_narrow; // leave these ways out: to see what they bring
+    cpu_type type;
 } cpu_conv_wish;
 
 typedef struct cpu_conv cpu_conv;
+// With a lower type and `measure`, *c stays NULL where this machine has no instructions for it, or
+// where it was not faster than single precision.
 int cpu_conv_open(cpu_conv **c, cpu_conv_kind kind, const cpu_conv_shape *s,
                   const cpu_conv_post *post, cpu_conv_wish wish);
 void cpu_conv_close(cpu_conv *c);
@@ -67,5 +75,7 @@ void cpu_set_threads(int n); // for the whole process; 0: all cores
 // oneDNN's.
 typedef enum { CPU_PLAIN, CPU_AVX2, CPU_AVX512 } cpu_level;
 cpu_level cpu_has(void);
+bool cpu_has_type(cpu_type t);         // instructions that multiply it, not just conversions
+const char *cpu_type_name(cpu_type t); // "bf16"
 
 #endif

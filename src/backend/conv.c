@@ -1,7 +1,8 @@
-// conv.c -- a convolution by the way that suits it: oneDNN's direct one, Winograd's, or one for few
-// channels.
+// conv.c -- a convolution by the way that suits it: oneDNN's direct one, Winograd's, one for few
+// channels, or where that is wished for, one of lower precision.
 #include "backend/direct.h"
 #include "backend/narrow.h"
+#include "backend/quant.h"
 #include "backend/tune.h"
 #include "backend/wino_dw.h"
 #include "backend/winograd.h"
@@ -9,12 +10,14 @@
 #include <string.h>
 
 enum { DIRECT, WINO_2, WINO_4, WINO_6, NARROW, WAYS }; // numbers in the file of choices
+enum { LOWER = WAYS };                                 // + cpu_type: that type
 
 struct cpu_conv {
     cpu_direct *direct;
     cpu_wino *wino;
     cpu_wino_dw *wino_dw;
     cpu_narrow *narrow;
+    cpu_quant *quant;
     cpu_conv_kind kind;
     cpu_conv_shape shape;
     size_t padded_bytes; // for the direct way: x with its mirrored rim, in scratch
@@ -25,7 +28,8 @@ static int make(cpu_conv *c, cpu_conv_kind kind, int way, const cpu_conv_post *p
 {
     cpu_conv_shape s = c->shape;
     if (way == NARROW) return cpu_narrow_open(&c->narrow, &s, post, keep);
-    if (way != DIRECT) {
+    if (way == LOWER + CPU_INT8) return cpu_quant_open(&c->quant, &s, post, keep);
+    if (way != DIRECT && way < WAYS) {
         snprintf(c->how, sizeof c->how, "winograd %d", 2 * way);
         if (kind == CPU_CONV_DW) return cpu_wino_dw_open(&c->wino_dw, &s, 2 * way);
         return cpu_wino_open(&c->wino, kind, &s, 2 * way, post, keep);
@@ -35,7 +39,8 @@ static int make(cpu_conv *c, cpu_conv_kind kind, int way, const cpu_conv_post *p
         s.w += 2 * s.reflect;
         c->padded_bytes = (sizeof(float) * (size_t)(s.n * s.h * s.w * s.c) + 63) / 64 * 64;
     }
-    return cpu_direct_open(&c->direct, kind, &s, post, keep);
+    cpu_type type = way < WAYS ? CPU_F32 : (cpu_type)(way - LOWER);
+    return cpu_direct_open(&c->direct, kind, &s, post, keep, type);
 }
 
 static void unmake(cpu_conv *c)
@@ -43,6 +48,7 @@ static void unmake(cpu_conv *c)
     cpu_direct_close(c->direct);
     cpu_wino_close(c->wino);
     cpu_narrow_close(c->narrow);
+    cpu_quant_close(c->quant);
     cpu_wino_dw_close(c->wino_dw);
     *c = (cpu_conv){.kind = c->kind, .shape = c->shape};
 }
@@ -111,8 +117,7 @@ static int measured(cpu_conv *c, cpu_conv_kind kind, const cpu_conv_post *post, 
 {
     const cpu_conv_shape *s = &c->shape;
     if (!cpu_wino_fits(kind, s) && !cpu_narrow_fits(kind, s)) return DIRECT;
-    cpu_tune_key key = {
-        *s, kind, post && post->bias, post && post->act, keep, omp_get_max_threads()};
+    cpu_tune_key key = {*s, kind, post->bias, post->act, keep, omp_get_max_threads(), CPU_F32};
     int way = cpu_tune_find(&key);
     if (way >= 0 && way < WAYS && fits(way, kind, s)) return way;
     cpu_tune_tell();
@@ -133,16 +138,52 @@ static int measured(cpu_conv *c, cpu_conv_kind kind, const cpu_conv_post *post, 
     return way;
 }
 
+// Is a lower type faster here, by more than timings waver?
+static bool worth(cpu_conv *c, cpu_conv_kind kind, const cpu_conv_post *post, cpu_conv_wish wish)
+{
+    const cpu_conv_shape *s = &c->shape;
+    if (kind != CPU_CONV_Y || post->add || !cpu_has_type(wish.type)) return false;
+    if (wish.type == CPU_INT8 && s->groups > 1) return false;
+    if (!wish.measure) return true;
+    cpu_tune_key key = {
+        *s, kind, post->bias, post->act, wish.keep_weights, omp_get_max_threads(), wish.type};
+    int known = cpu_tune_find(&key);
+    if (known >= 0) return known > 0;
+    int way = measured(c, kind, post, wish.keep_weights);
+    trial t = {0};
+    double single = -1, lower = -1;
+    if (trial_open(&t, kind, s)) {
+        single = seconds(c, kind, way, post, wish.keep_weights, &t);
+        lower = seconds(c, kind, LOWER + (int)wish.type, post, wish.keep_weights, &t);
+    }
+    trial_close(&t);
+    if (single < 0) return false; // memory ran out
+    bool faster = lower >= 0 && lower < 0.95 * single;
+    cpu_tune_put(&key, faster);
+    return faster;
+}
+
+// The way in single precision.
+static int choose(cpu_conv *c, cpu_conv_kind kind, const cpu_conv_post *post, cpu_conv_wish wish)
+{
+    bool measure = wish.measure && !cpu_tune_is_fixed();
+    int way = measure ? measured(c, kind, post, wish.keep_weights) : rule(kind, &c->shape);
+    bool out = way == NARROW ? wish.no_narrow : way != DIRECT && wish.no_winograd;
+    return out ? DIRECT : way;
+}
+
 int cpu_conv_open(cpu_conv **out, cpu_conv_kind kind, const cpu_conv_shape *s,
                   const cpu_conv_post *post, cpu_conv_wish wish)
 {
+    static const cpu_conv_post none;
     *out = NULL;
     cpu_conv *c = base_alloc(1, sizeof *c);
     if (!c) return GUISE_NO_MEMORY;
     c->kind = kind;
     c->shape = *s;
-    bool measure = wish.measure && !cpu_tune_is_fixed();
-    int way = measure ? measured(c, kind, post, wish.keep_weights) : rule(kind, s);
+    if (!post) post = &none;
+    if (wish.type && !worth(c, kind, post, wish)) return base_free(c), GUISE_OK;
+    int way = wish.type ? LOWER + (int)wish.type : choose(c, kind, post, wish);
     int e = make(c, kind, way, post, wish.keep_weights);
     if (e)
         cpu_conv_close(c);
@@ -180,6 +221,7 @@ int cpu_conv_run(cpu_conv *c, const float *a, const float *b, const float *bias,
 {
     if (c->wino) return cpu_wino_run(c->wino, a, b, bias, out, scratch);
     if (c->narrow) return cpu_narrow_run(c->narrow, a, b, bias, out), GUISE_OK;
+    if (c->quant) return cpu_quant_run(c->quant, a, b, bias, out, scratch);
     if (c->wino_dw) return cpu_wino_dw_run(c->wino_dw, a, b, out, scratch);
     void *rest = (char *)scratch + c->padded_bytes;
     const float *x = c->kind == CPU_CONV_DW ? b : a;
@@ -195,6 +237,7 @@ size_t cpu_conv_scratch(const cpu_conv *c)
 {
     if (c->wino) return cpu_wino_scratch(c->wino);
     if (c->wino_dw) return cpu_wino_dw_scratch(c->wino_dw);
+    if (c->quant) return cpu_quant_scratch(c->quant);
     if (c->narrow) return 0;
     return c->padded_bytes + cpu_direct_scratch(c->direct);
 }
@@ -203,16 +246,19 @@ void cpu_conv_forget(cpu_conv *c)
 {
     if (c->wino) cpu_wino_forget(c->wino);
     if (c->narrow) cpu_narrow_forget(c->narrow);
+    if (c->quant) cpu_quant_forget(c->quant);
     if (c->direct) cpu_direct_forget(c->direct);
 }
 
 size_t cpu_conv_bytes(const cpu_conv *c)
 {
     if (c->narrow) return cpu_narrow_bytes(c->narrow);
+    if (c->quant) return cpu_quant_bytes(c->quant);
     return c->wino ? cpu_wino_bytes(c->wino) : c->direct ? cpu_direct_bytes(c->direct) : 0;
 }
 
 const char *cpu_conv_how(const cpu_conv *c)
 {
+    if (c->quant) return cpu_quant_how(c->quant);
     return c->narrow ? "narrow" : c->direct ? cpu_direct_how(c->direct) : c->how;
 }

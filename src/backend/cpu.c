@@ -24,6 +24,22 @@ void cpu_describe(cpu_facts *f)
 
 void cpu_set_threads(int n) { omp_set_num_threads(n > 0 ? n : omp_get_num_procs()); }
 
+bool cpu_has_type(cpu_type t)
+{
+    dnnl_cpu_isa_t have = dnnl_get_effective_cpu_isa();
+    dnnl_cpu_isa_t bf16 = dnnl_cpu_isa_avx512_core_bf16, vnni = dnnl_cpu_isa_avx512_core_vnni;
+    if (t == CPU_F16) return shim_has_f16(have);
+    if (t == CPU_BF16) return (have & bf16) == bf16;
+    return t == CPU_F32 || (have & vnni) == vnni ||
+           (have & dnnl_cpu_isa_avx2_vnni) == dnnl_cpu_isa_avx2_vnni;
+}
+
+const char *cpu_type_name(cpu_type t)
+{
+    static const char *const name[CPU_TYPES] = {"f32", "bf16", "f16", "int8"};
+    return name[t];
+}
+
 cpu_level cpu_has(void)
 {
     dnnl_cpu_isa_t have = dnnl_get_effective_cpu_isa();

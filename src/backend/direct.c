@@ -23,19 +23,21 @@ struct cpu_direct {
 
 enum { LAST, ANY }; // image layouts to ask oneDNN for: channels-last, or what it likes best
 
-static dnnl_status_t describe(shim_conv *d, const cpu_conv_shape *s, bool bias, int layout)
+static dnnl_status_t describe(shim_conv *d, const cpu_conv_shape *s, bool bias, int layout,
+                              cpu_type type)
 {
+    dnnl_data_type_t t = type == CPU_BF16 ? dnnl_bf16 : type == CPU_F16 ? dnnl_f16 : dnnl_f32;
     const int64_t x[] = {s->n, s->c, s->h, s->w}, y[] = {s->n, s->o, s->oh, s->ow}, b[] = {s->o};
     const int64_t w[] = {s->groups, s->o / s->groups, s->c / s->groups, s->kh, s->kw};
     dnnl_format_tag_t tag = layout == LAST ? dnnl_nhwc : dnnl_format_tag_any;
     *d = (shim_conv){.stride = {s->stride, s->stride},
                      .before = {s->top, s->left},
                      .after = {s->bottom, s->right}};
-    dnnl_status_t e = shim_md_make(&d->x, 4, x, tag);
+    dnnl_status_t e = shim_md_of(&d->x, 4, x, t, tag);
     if (!e) e = shim_md_make(&d->y, 4, y, tag);
-    if (!e && s->groups > 1) e = shim_md_make(&d->w, 5, w, dnnl_format_tag_any);
+    if (!e && s->groups > 1) e = shim_md_of(&d->w, 5, w, t, dnnl_format_tag_any);
     if (!e && s->groups == 1)
-        e = shim_md_make(&d->w, 4, (int64_t[]){s->o, s->c, s->kh, s->kw}, dnnl_format_tag_any);
+        e = shim_md_of(&d->w, 4, (int64_t[]){s->o, s->c, s->kh, s->kw}, t, dnnl_format_tag_any);
     if (!e && bias) e = shim_md_make(&d->bias, 1, b, dnnl_a);
     return e;
 }
@@ -66,12 +68,12 @@ static dnnl_status_t attributes(dnnl_primitive_attr_t *attr, const cpu_conv_post
 
 // The primitive descriptor for one layout, or NULL where oneDNN has none.
 static dnnl_primitive_desc_t choose(cpu_conv_kind kind, const cpu_conv_shape *s,
-                                    const cpu_conv_post *post, int layout)
+                                    const cpu_conv_post *post, int layout, cpu_type type)
 {
     dnnl_primitive_desc_t pd = NULL, hint = NULL;
     dnnl_primitive_attr_t attr = NULL;
     shim_conv d = {0};
-    dnnl_status_t e = describe(&d, s, post->bias, layout);
+    dnnl_status_t e = describe(&d, s, post->bias, layout, type);
     if (!e) e = attributes(&attr, post);
     if (!e && kind != CPU_CONV_Y)
         e = shim_conv_desc(&hint, CPU_CONV_Y, &d, true, NULL, shim_engine(), NULL);
@@ -91,11 +93,11 @@ static bool slow(const_dnnl_primitive_desc_t pd)
 }
 
 static dnnl_primitive_desc_t best(cpu_conv_kind kind, const cpu_conv_shape *s,
-                                  const cpu_conv_post *post)
+                                  const cpu_conv_post *post, cpu_type type)
 {
-    dnnl_primitive_desc_t last = choose(kind, s, post, LAST), any = NULL;
+    dnnl_primitive_desc_t last = choose(kind, s, post, LAST, type), any = NULL;
     if (last && !slow(last)) return last;
-    any = choose(kind, s, post, ANY);
+    any = choose(kind, s, post, ANY, type);
     if (!any || (last && slow(any))) {
         if (any) dnnl_primitive_desc_destroy(any);
         return last;
@@ -160,13 +162,13 @@ static dnnl_status_t operands(cpu_direct *c, cpu_conv_kind kind, const cpu_conv_
 }
 
 int cpu_direct_open(cpu_direct **out, cpu_conv_kind kind, const cpu_conv_shape *s,
-                    const cpu_conv_post *post, bool keep_weights)
+                    const cpu_conv_post *post, bool keep_weights, cpu_type type)
 {
     static const cpu_conv_post none;
     *out = NULL;
     if (!post) post = &none;
     cpu_direct *c = base_alloc(1, sizeof *c);
-    dnnl_primitive_desc_t pd = shim_engine() && c ? best(kind, s, post) : NULL;
+    dnnl_primitive_desc_t pd = shim_engine() && c ? best(kind, s, post, type) : NULL;
     dnnl_status_t e = pd ? dnnl_success : dnnl_out_of_memory;
     if (!e) {
         const char *how = "";

@@ -11,9 +11,10 @@ static dnnl_prop_kind_t direction(bool training)
 
 shim_desc shim_ref(const shim_md *d) { return d->made ? d->md : NULL; }
 
-dnnl_status_t shim_md_make(shim_md *d, int rank, const int64_t dims[], dnnl_format_tag_t tag)
+dnnl_status_t shim_md_of(shim_md *d, int rank, const int64_t dims[], dnnl_data_type_t type,
+                         dnnl_format_tag_t tag)
 {
-    dnnl_status_t s = dnnl_memory_desc_create_with_tag(&d->md, rank, dims, dnnl_f32, tag);
+    dnnl_status_t s = dnnl_memory_desc_create_with_tag(&d->md, rank, dims, type, tag);
     d->made = s == dnnl_success;
     return s;
 }
@@ -66,13 +67,25 @@ static dnnl_status_t matmul_desc(dnnl_primitive_desc_t *pd, const shim_md *v, co
                                              shim_ref(y), attr);
 }
 
+bool shim_has_f16(dnnl_cpu_isa_t have)
+{
+    return (have & dnnl_cpu_isa_avx512_core_fp16) == dnnl_cpu_isa_avx512_core_fp16;
+}
+
 #else
+
+bool shim_has_f16(dnnl_cpu_isa_t have) // version 2 has no such products
+{
+    (void)have;
+    return false;
+}
 
 shim_desc shim_ref(const shim_md *d) { return d->made ? &d->md : NULL; }
 
-dnnl_status_t shim_md_make(shim_md *d, int rank, const int64_t dims[], dnnl_format_tag_t tag)
+dnnl_status_t shim_md_of(shim_md *d, int rank, const int64_t dims[], dnnl_data_type_t type,
+                         dnnl_format_tag_t tag)
 {
-    dnnl_status_t s = dnnl_memory_desc_init_by_tag(&d->md, rank, dims, dnnl_f32, tag);
+    dnnl_status_t s = dnnl_memory_desc_init_by_tag(&d->md, rank, dims, type, tag);
     d->made = s == dnnl_success;
     return s;
 }
@@ -151,6 +164,11 @@ dnnl_engine_t shim_engine(void)
     static pthread_once_t made = PTHREAD_ONCE_INIT;
     pthread_once(&made, once);
     return the_engine;
+}
+
+dnnl_status_t shim_md_make(shim_md *d, int rank, const int64_t dims[], dnnl_format_tag_t tag)
+{
+    return shim_md_of(d, rank, dims, dnnl_f32, tag);
 }
 
 bool shim_same(shim_desc a, shim_desc b) { return dnnl_memory_desc_equal(a, b) != 0; }

@@ -20,6 +20,9 @@ typedef struct {
 shim_desc shim_ref(const shim_md *d); // NULL for an empty one
 
 dnnl_status_t shim_md_make(shim_md *d, int rank, const int64_t dims[], dnnl_format_tag_t tag);
+dnnl_status_t shim_md_of(shim_md *d, int rank, const int64_t dims[], dnnl_data_type_t type,
+                         dnnl_format_tag_t tag);
+bool shim_has_f16(dnnl_cpu_isa_t have); // products of half precision: AVX512-FP16
 dnnl_status_t shim_md_steps(shim_md *d, int rank, const int64_t dims[], const int64_t steps[]);
 void shim_md_end(shim_md *d);
 bool shim_same(shim_desc a, shim_desc b);

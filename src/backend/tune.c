@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { NUMBERS = sizeof(cpu_tune_key) / sizeof(int64_t), MOST = 4096, VERSION = 2 };
+enum { NUMBERS = sizeof(cpu_tune_key) / sizeof(int64_t), MOST = 4096, VERSION = 3 };
 
 typedef struct {
     int64_t key[NUMBERS];

@@ -6,6 +6,7 @@
 typedef struct { // all that the fastest way depends on; no padding bytes
     cpu_conv_shape shape;
     int64_t kind, bias, act, keep, threads;
+    int64_t type; // below CPU_F32: the way is 1 where that is faster, else 0
 } cpu_tune_key;
 
 int cpu_tune_find(const cpu_tune_key *k); // -1: not known

@@ -4,9 +4,9 @@
 
 typedef struct {
     guise_config config;
-    const char *save, *json;
+    const char *save, *without, *json;
     int seed, size, batch, threads, runs;
-    bool unfused;
+    bool fast;
 } options;
 
 #define AT(field) offsetof(options, field)
@@ -18,8 +18,10 @@ static const base_field table[] = {
     {"weights", 'w', BASE_TEXT, AT(config.weights), NULL, "net: its weights; swap: the generator"},
     {"seed", 0, BASE_INT, AT(seed), "1", "net: of the initial values where there are no weights"},
     {"model", 'm', BASE_TEXT, AT(config.model), NULL, "swap: generator; default: the first found"},
-    {"unfused", 0, BASE_FLAG, AT(unfused), NULL,
-     "net: every op by itself, batch norms too: what planning brings"},
+    {"without", 0, BASE_TEXT, AT(without), NULL,
+     "net: parts of planning to leave out, in commas; doc/speed.md says which there are"},
+    {"fast", 0, BASE_FLAG, AT(fast), NULL,
+     "net: lower precision where that is faster and differs by 1e-2 at most"},
     {"save", 0, BASE_TEXT, AT(save), NULL,
      "step: safetensors file for networks, batch and losses of the first step"},
     CLI_DETECTOR,
@@ -62,8 +64,10 @@ static void print_ways(const guise_bench *b)
         if (!r->how[0]) continue;
         if (first) printf("  which way each convolution took\n");
         first = false;
-        printf("  %5.1f %%  %8.3f  %7.1f  %5d  %s %s: %s\n", 100 * r->seconds / b->median,
+        printf("  %5.1f %%  %8.3f  %7.1f  %5d  %s %s: %s", 100 * r->seconds / b->median,
                1e3 * r->seconds, 2e-9 * r->macs / r->seconds, r->count, r->what, r->shape, r->how);
+        if (r->gain > 0) printf("; saves %.3f ms, differs by %.1e", 1e3 * r->gain, r->error);
+        printf("\n");
     }
 }
 
@@ -87,6 +91,7 @@ static void print(const char *name, const guise_bench *b)
         printf("  weights in %.0f ms, planned in %.1f ms, once more in %.1f ms\n", 1e3 * b->load,
                1e3 * b->plan, 1e3 * b->plan_again);
     printf("  first run %.1f ms\n", 1e3 * b->first);
+    if (b->error > 0) printf("  outputs differ from single precision by %.1e\n", b->error);
     print_ops(b);
     print_ways(b);
 }
@@ -96,9 +101,10 @@ static json_t *report(const char *kind, const char *name, const guise_bench *b)
     json_t *rows = json_array();
     for (size_t i = 0; i < b->n; i++) {
         const guise_bench_row *r = &b->row[i];
-        json_array_append_new(rows, json_pack("{s:s,s:s,s:s,s:i,s:f,s:f}", "what", r->what, "how",
-                                              r->how, "shape", r->shape, "count", r->count,
-                                              "seconds", r->seconds, "macs", r->macs));
+        json_array_append_new(rows, json_pack("{s:s,s:s,s:s,s:i,s:f,s:f,s:f,s:f}", "what", r->what,
+                                              "how", r->how, "shape", r->shape, "count", r->count,
+                                              "seconds", r->seconds, "macs", r->macs, "gain",
+                                              r->gain, "error", r->error));
     }
     json_t *all = json_pack("{s:s,s:s,s:i,s:i,s:f,s:f,s:f}", "kind", kind, "name", name, "runs",
                             b->runs, "threads", b->threads, "median", b->median, "least", b->least,
@@ -108,8 +114,9 @@ static json_t *report(const char *kind, const char *name, const guise_bench *b)
                                           2e-9 * b->peak, "share", b->macs / b->median / b->peak,
                                           "plan_bytes", (json_int_t)b->plan_bytes, "peak_bytes",
                                           (json_int_t)b->peak_bytes, "rows", rows));
-    json_object_update_new(all, json_pack("{s:f,s:f,s:f,s:f}", "load", b->load, "plan", b->plan,
-                                          "plan_again", b->plan_again, "first", b->first));
+    json_object_update_new(all, json_pack("{s:f,s:f,s:f,s:f,s:f}", "error", b->error, "load",
+                                          b->load, "plan", b->plan, "plan_again", b->plan_again,
+                                          "first", b->first));
     return all;
 }
 
@@ -122,7 +129,8 @@ static guise_status measure(guise_engine *g, const cli_call *c, const options *o
                            .seed = (unsigned long long)o->seed,
                            .size = o->size,
                            .batch = o->batch,
-                           .unfused = o->unfused};
+                           .without = o->without,
+                           .fast = o->fast};
     if (!strcmp(verb, "net")) return guise_bench_net(g, c->arg[1], &n, o->runs, b);
     if (!strcmp(verb, "step")) return guise_bench_step(g, c->arg[1], &n, o->runs, o->save, b);
     return guise_bench_swap(g, c->arg[1], c->arg[2], o->runs, b);

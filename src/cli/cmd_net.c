@@ -4,7 +4,7 @@
 
 typedef struct {
     const char *in, *out, *weights, *grad, *only, *json;
-    bool train;
+    bool train, measure, fast;
     int seed, size, batch;
 } options;
 
@@ -16,6 +16,10 @@ static const base_field table[] = {
     {"out", 'o', BASE_TEXT, AT(out), NULL,
      "file to write: run's outputs as safetensors, export's ONNX"},
     {"train", 0, BASE_FLAG, AT(train), NULL, "batch statistics; also writes new buffers"},
+    {"measure", 0, BASE_FLAG, AT(measure), NULL,
+     "run: the fastest ways by measuring, not the fixed ones that give the same bits every time"},
+    {"fast", 0, BASE_FLAG, AT(fast), NULL,
+     "run: lower precision where that is faster and differs by 1e-2 at most"},
     {"grad", 'g', BASE_TEXT, AT(grad), NULL,
      "output; writes the gradients of sum(output * cotangent), which is among the inputs"},
     {"only", 0, BASE_TEXT, AT(only), NULL, "export: this output alone"},
@@ -155,6 +159,8 @@ static int run(const cli_call *c)
                            .set = c->set,
                            .n_set = c->n_set,
                            .train = o->train,
+                           .fast = o->fast,
+                           .measure = o->measure,
                            .grad = write ? o->only : o->grad,
                            .seed = (unsigned long long)o->seed,
                            .size = o->size,

@@ -104,7 +104,10 @@ static void add_time(void *user, const tg_step_time *t)
 {
     rows *r = user;
     char shape[128];
-    guise_bench_row *at = NULL, want = {.seconds = t->seconds / r->b->runs, .macs = t->macs};
+    guise_bench_row *at = NULL, want = {.seconds = t->seconds / r->b->runs,
+                                        .macs = t->macs,
+                                        .gain = t->gain,
+                                        .error = t->error};
     snprintf(want.what, sizeof want.what, "%s", t->what);
     snprintf(want.how, sizeof want.how, "%s", t->how ? t->how : "");
     snprintf(want.shape, sizeof want.shape, "%.63s", tg_shape_text(t->shape, shape));
@@ -122,6 +125,8 @@ static void add_time(void *user, const tg_step_time *t)
     want.count = at->count + 1;
     want.seconds += at->seconds;
     want.macs += at->macs;
+    want.gain += at->gain;
+    want.error = fmax(want.error, at->error);
     *at = want;
 }
 
@@ -186,6 +191,7 @@ static guise_status time_plan(net_run *r, guise_bench *b, double *seconds, int n
     qsort(b->row, b->n, sizeof *b->row, slowest_first);
     b->macs = tg_plan_macs(r->plan);
     b->plan_bytes = tg_plan_bytes(r->plan);
+    b->error = tg_plan_error(r->plan);
     return bench_machine(b, e);
 }
 
@@ -195,8 +201,10 @@ guise_status guise_bench_net(guise_engine *g, const char *net, const guise_net_o
     *b = (guise_bench){0};
     net_run r;
     double *seconds = NULL, mark = base_seconds();
-    const tg_plan_options timed = {.time = true, .unfused = o && o->unfused};
+    tg_plan_options timed = {.time = true, .fast = o && o->fast};
     guise_status s = net_run_open(&r, g, net, o);
+    if (!s && o && o->without && !(timed.without = tg_plan_parts(o->without, &g->error)))
+        s = GUISE_BAD_ARGUMENT;
     if (!s) s = bench_runs(&runs, &seconds, 1, &g->error);
     if (!s) s = net_run_build(&r);
     if (!s && r.params) s = net_run_weights(&r);

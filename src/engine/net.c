@@ -313,7 +313,9 @@ guise_status guise_net_run(guise_engine *g, const char *net, const char *in, con
     if (!s && r.params) s = net_run_weights(&r);
     if (!s && r.o->grad) s = add_gradients(&r);
     if (!s && r.params && r.o->train) s = add_buffers(&r);
-    if (!s) s = net_run_plan(&r, NULL);
+    // by the fixed rule: the same bits every time, whatever was measured
+    tg_plan_options how = {.fast = r.o->fast, .without = r.o->measure ? 0 : TG_PART_MEASURE};
+    if (!s) s = net_run_plan(&r, &how);
     if (!s) s = bind_file(&r, &t, in);
     double start = base_seconds();
     if (!s) s = tg_plan_run(r.plan, &g->error);

@@ -98,13 +98,11 @@ static int run_reference(const tg_call *c)
     return ok ? 0 : GUISE_NO_MEMORY;
 }
 
-static int run_op(const tg_plan *p, const plan_step *s)
+int plan_run_op(const tg_plan *p, const plan_step *s, void *state, void *scratch, float *out)
 {
     const float *x[PLAN_MAX_OPERANDS];
     for (int i = 0; i < s->n_in; i++) x[i] = plan_pointer(p, s->in[i]);
-    char *scratch = plan_arena_data(p->arena);
-    if (scratch) scratch += p->scratch_at;
-    tg_call c = {s->node, x, plan_pointer(p, s->out), s->state, scratch, s->last};
+    tg_call c = {s->node, x, out, state, scratch, s->last};
     const tg_op *op = s->node->op;
     if (op->cpu) return op->cpu(&c);
     if (!op->map) return run_reference(&c);
@@ -112,21 +110,36 @@ static int run_op(const tg_plan *p, const plan_step *s)
     return 0;
 }
 
+static int run_op(const tg_plan *p, const plan_step *s)
+{
+    char *scratch = plan_arena_data(p->arena);
+    return plan_run_op(p, s, s->state, scratch ? scratch + p->scratch_at : NULL,
+                       plan_pointer(p, s->out));
+}
+
+guise_status plan_run_step(const tg_plan *p, const plan_step *t, base_error *e)
+{
+    guise_status s = (guise_status)(t->kind == STEP_OP      ? run_op(p, t)
+                                    : t->kind == STEP_FUSED ? plan_program_run(p, t)
+                                                            : run_layout(p, t));
+    return s ? base_no_memory(e) : GUISE_OK;
+}
+
 guise_status tg_plan_run(tg_plan *p, base_error *e)
 {
     guise_status s = complete(p, e);
+    if (!s && p->options.fast && !p->options.train && !p->chosen) s = plan_choose_precision(p, e);
     for (size_t i = p->fixed_done ? p->n_fixed : 0; !s && i < p->n_steps; i++) {
         plan_step *t = &p->step[i];
         double start = p->options.time ? base_seconds() : 0;
-        s = (guise_status)(t->kind == STEP_OP      ? run_op(p, t)
-                           : t->kind == STEP_FUSED ? plan_program_run(p, t)
-                                                   : run_layout(p, t));
+        s = plan_run_step(p, t, e);
         if (p->options.time) t->seconds += base_seconds() - start;
-        if (s) base_no_memory(e);
     }
     p->fixed_done = !s;
     return s;
 }
+
+double tg_plan_error(const tg_plan *p) { return p->error; }
 
 const float *tg_plan_value(const tg_plan *p, const tg_node *out)
 {
@@ -171,8 +184,13 @@ void tg_plan_times(const tg_plan *p, void (*f)(void *user, const tg_step_time *t
         const plan_step *s = &p->step[i];
         const tg_op *op = s->node->op;
         char text[64];
-        tg_step_time t = {s->kind == STEP_LAYOUT ? "layout" : op->name, NULL, s->node->shape,
-                          s->seconds, macs_of(s)};
+        tg_step_time t = {s->kind == STEP_LAYOUT ? "layout" : op->name,
+                          NULL,
+                          s->node->shape,
+                          s->seconds,
+                          macs_of(s),
+                          s->gain,
+                          s->error};
         if (s->kind == STEP_FUSED) {
             snprintf(text, sizeof text, s->program->reduce ? "sum of %d" : "fused %d",
                      s->program->n_ops);

@@ -22,7 +22,7 @@ static int operand(maker *m, const tg_node *x)
 {
     plan_program *g = m->g;
     const tg_node *from = x;
-    bool repeat = x->op == &tg_op_expand;
+    bool repeat = x->op == &tg_op_expand && !(m->plan->options.without & TG_PART_SPREAD);
     if (repeat) from = x->in[0];
     int value;
     if (!m->status) m->status = plan_want(m->plan, from, m->layout, &value, m->e);

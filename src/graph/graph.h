@@ -85,10 +85,32 @@ tg_arena *tg_arena_new(void);    // empty; NULL if out of memory
 void tg_arena_free(tg_arena *a); // NULL is fine
 size_t tg_arena_bytes(const tg_arena *a);
 
+// Steps of planning that can be left out, to see what each brings.
+typedef enum {
+    TG_PART_NORMS = 1,     // batch norms folded into the convolutions before them
+    TG_PART_FIXED = 2,     // what depends on weights alone computed once
+    TG_PART_EPILOGUE = 4,  // bias and activation inside the convolution
+    TG_PART_PADDING = 8,   // reflection inside the convolution
+    TG_PART_CHAINS = 16,   // pointwise ops, and sums over them, in one pass
+    TG_PART_SPREAD = 32,   // repeated operands of those never stored
+    TG_PART_REUSE = 64,    // memory of dead values used again
+    TG_PART_PACKING = 128, // weights packed once
+    TG_PART_WINOGRAD = 256,
+    TG_PART_NARROW = 512,   // kernels for few channels
+    TG_PART_MEASURE = 1024, // the fastest convolution by measuring, in place of a rule
+} tg_plan_part;
+// Bits of names in commas, "norms,padding"; 0 with the sentence where a name is unknown.
+unsigned tg_plan_parts(const char *names, base_error *e);
+
 typedef struct {
-    bool train;      // params change between runs: do not keep packed copies of them
-    bool unfused;    // run every op by itself (tests compare)
-    bool time;       // keep the time of every step for tg_plan_times
+    bool train;       // params change between runs: do not keep packed copies of them
+    bool unfused;     // run every op by itself (tests compare)
+    bool time;        // keep the time of every step for tg_plan_times
+    unsigned without; // tg_plan_part bits; unfused implies the first six
+    // Lower precision where that is faster and exact enough: the first run, in single precision
+    // too, finds out on its own data. No layer may differ by more than 1e-2, as the root of the
+    // mean square over that of the result, and neither may any output. Not in training.
+    bool fast;
     tg_arena *arena; // shared memory for runs; NULL: the plan's own
 } tg_plan_options;
 
@@ -115,10 +137,14 @@ typedef struct {
     const char *what, *how; // how may be NULL; both valid for the call
     tg_shape shape;         // of the result
     double seconds, macs;   // macs: of one run
+    double gain, error;     // lower precision: seconds saved in a run, difference; else 0
 } tg_step_time;
 void tg_plan_times(const tg_plan *p, void (*f)(void *user, const tg_step_time *t), void *user);
 void tg_plan_forget_times(tg_plan *p);
 void tg_plan_keep_times(tg_plan *p); // from here on, as .time does
+
+// The largest difference of an output to single precision, after the first run of a fast plan.
+double tg_plan_error(const tg_plan *p);
 
 // What a plan would spend: multiply-accumulates of convolutions and products.
 double tg_plan_macs(const tg_plan *p);

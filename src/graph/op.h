@@ -23,6 +23,8 @@ typedef struct {
     double slope;
     int reflect;  // conv2d: x comes without the reflection padding of so many pixels before it
     bool measure; // try the ways there are, and take the fastest
+    bool no_winograd, no_narrow; // convolutions: leave these ways out
+    int type; // ops with .type: cpu_type; *state stays NULL where that is not here or not faster
 } tg_wish;
 
 enum {               // tg_op.flags
@@ -68,6 +70,7 @@ typedef struct tg_op {
     void (*forget)(void *state);           // params have changed: packed copies are stale
     size_t (*bytes)(const void *state);    // memory that the state holds
     size_t (*scratch)(const void *state);  // memory for the time of a call
+    bool type;                             // prepare heeds wish->type
     const char *(*how)(const void *state); // which of several ways was taken, for timing tables
     unsigned last; // which rank-4 operands cpu takes channels-last (bits; see TG_LAST_OUT)
     unsigned flags;

@@ -59,7 +59,8 @@ static void notes(tg_plan *p, tg_node *const out[], int n)
         const tg_node *y = tg_at(p->graph, id);
         if (!p->note[id].needed) continue;
         p->note[id].layout = own_layout(p, y);
-        bool fixed = y->op || y->kind == TG_CONST || (y->kind == TG_PARAM && !p->options.train);
+        bool fixed = (y->op && !(p->options.without & TG_PART_FIXED)) || y->kind == TG_CONST ||
+                     (y->kind == TG_PARAM && !p->options.train);
         for (int i = 0; i < y->n_in; i++) fixed &= p->note[y->in[i]->id].fixed;
         p->note[id].fixed = fixed;
     }
@@ -191,15 +192,15 @@ static guise_status fold(tg_plan *p, base_error *e)
     int *seen = base_alloc(3 * n, sizeof *seen);
     if (!seen) return base_no_memory(e);
     for (size_t i = 0; i < n; i++) seen[i] = UNSEEN;
-    if (!p->options.unfused) fold_paddings(p);
+    if (!(p->options.without & TG_PART_PADDING)) fold_paddings(p);
     for (int id = 0; id < p->n_nodes; id++) {
         const tg_node *y = tg_at(p->graph, id);
-        if (!p->note[id].needed || !y->op || p->options.unfused) continue;
-        fold_epilogue(p, y);
+        if (p->note[id].needed && y->op && !(p->options.without & TG_PART_EPILOGUE))
+            fold_epilogue(p, y);
     }
-    if (!p->options.unfused) {
+    if (!(p->options.without & TG_PART_CHAINS)) {
         group(p, seen, seen + n, seen + 2 * n);
-        spread(p);
+        if (!(p->options.without & TG_PART_SPREAD)) spread(p);
     }
     base_free(seen);
     return GUISE_OK;
@@ -259,7 +260,8 @@ static guise_status make_step(tg_plan *p, const tg_node *y, int layout, base_err
         p->value[out].offset = (size_t)in;
         return s;
     }
-    if (p->options.unfused || note->conv != PLAN_NONE || (!y->op->map && y->op != &tg_op_sum_to))
+    bool alone = (p->options.without & TG_PART_CHAINS) != 0;
+    if (alone || note->conv != PLAN_NONE || (!y->op->map && y->op != &tg_op_sum_to))
         return make_op(p, y, layout, e);
     plan_step t = {0};
     guise_status s = plan_program_make(p, y, &t, e);
@@ -318,7 +320,7 @@ static guise_status simplify(tg_plan *p, tg_node *const out[], int n, base_error
     p->to = p->from + n;
     memcpy(p->from, out, sizeof *out * (size_t)n);
     memcpy(p->to, out, sizeof *out * (size_t)n);
-    if (p->options.train || p->options.unfused) return GUISE_OK;
+    if (p->options.train || (p->options.without & TG_PART_NORMS)) return GUISE_OK;
     guise_status s = plan_simplify(p->graph, out, n, p->to, e);
     for (int i = 0; !s && i < n; i++) // two outputs that became one need memory each
         for (int k = 0; k < i; k++)
@@ -339,6 +341,30 @@ static guise_status tables(tg_plan *p, base_error *e)
     return p->note && p->value && p->bound && p->own ? GUISE_OK : base_no_memory(e);
 }
 
+unsigned tg_plan_parts(const char *names, base_error *e)
+{
+    static const char *const name[] = {"norms",    "fixed",  "epilogue", "padding",
+                                       "chains",   "spread", "reuse",    "packing",
+                                       "winograd", "narrow", "measure"};
+    enum { N = sizeof name / sizeof *name };
+    unsigned bits = 0;
+    for (const char *at = names; *at;) {
+        size_t n = strcspn(at, ",");
+        int i = 0;
+        while (i < N && (strlen(name[i]) != n || strncmp(name[i], at, n) != 0)) i++;
+        if (i == N) {
+            base_fail(e, GUISE_BAD_ARGUMENT,
+                      "'%.*s' is no step of planning; there are norms, fixed, epilogue, padding, "
+                      "chains, spread, reuse, packing, winograd, narrow, measure",
+                      (int)n, at);
+            return 0;
+        }
+        bits |= 1U << i;
+        at += n + (at[n] == ',');
+    }
+    return bits;
+}
+
 guise_status tg_plan_open(tg_plan **out, tg_graph *g, tg_node *const want_out[], int n,
                           const tg_plan_options *o, base_error *e)
 {
@@ -347,6 +373,9 @@ guise_status tg_plan_open(tg_plan **out, tg_graph *g, tg_node *const want_out[],
     if (!p) return base_no_memory(e);
     *p = (tg_plan){.graph = g};
     if (o) p->options = *o;
+    if (p->options.unfused)
+        p->options.without |=
+            TG_PART_NORMS | TG_PART_EPILOGUE | TG_PART_PADDING | TG_PART_CHAINS | TG_PART_SPREAD;
     guise_status s = shapes_left(p, want_out, n, e);
     if (!s) s = simplify(p, want_out, n, e);
     if (!s) s = tables(p, e);
@@ -369,6 +398,7 @@ void tg_plan_close(tg_plan **plan)
     for (size_t i = 0; i < p->n_steps; i++) {
         const tg_op *op = p->step[i].node->op;
         if (p->step[i].state && op->release) op->release(p->step[i].state);
+        if (p->step[i].other && op->release) op->release(p->step[i].other);
         base_free(p->step[i].program);
     }
     for (int i = 0; p->own && i < p->n_nodes; i++) base_free(p->own[i]);

@@ -44,6 +44,9 @@ typedef struct {
     int in[PLAN_MAX_OPERANDS], n_in;
     bool last;
     void *state;
+    void *other;        // while precision is chosen: state in the precision that is not in use
+    bool lower;         // in lower precision; then
+    double gain, error; // seconds saved in a run, and the difference that it makes
     plan_program *program;
     double seconds; // spent so far, when the plan keeps time
 } plan_step;
@@ -90,6 +93,8 @@ struct tg_plan {
     size_t partial_at, scratch_at; // bytes into the arena
     char *kept;
     size_t kept_bytes;
+    bool chosen; // precision
+    double error;
 };
 
 // arena.c
@@ -109,6 +114,12 @@ int plan_program_run(const tg_plan *p, const plan_step *s);
 // plan_memory.c: places for all values, the arena and other memory; kernels.
 guise_status plan_memory(tg_plan *p, base_error *e);
 guise_status plan_prepare(tg_plan *p, base_error *e);
+tg_wish plan_wish(const tg_plan *p, const plan_step *t); // of its op
+// exec.c; 0 or a negative guise_status
+int plan_run_op(const tg_plan *p, const plan_step *t, void *state, void *scratch, float *out);
+guise_status plan_run_step(const tg_plan *p, const plan_step *t, base_error *e);
+// precision.c: the first run of a fast plan, whose leaves and outputs are bound.
+guise_status plan_choose_precision(tg_plan *p, base_error *e);
 float *plan_pointer(const tg_plan *p, int value);
 int plan_padded_input(const tg_node *conv); // which input of a convolution may come unpadded
 #endif

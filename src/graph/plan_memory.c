@@ -86,6 +86,7 @@ static int dying_operand(const tg_plan *p, size_t step)
 {
     const plan_step *s = &p->step[step];
     if (s->kind != STEP_FUSED || s->program->reduce) return PLAN_NONE;
+    if (p->options.without & TG_PART_REUSE) return PLAN_NONE;
     for (int k = 0; k < s->n_in; k++) {
         int v = plan_root_value(p, s->in[k]);
         if (p->value[v].place != AT_ARENA || p->value[v].last != (int)step) continue;
@@ -107,6 +108,7 @@ static bool place_step(tg_plan *p, holes *h, size_t i)
             reuse == PLAN_NONE ? take(h, bytes_of(p, s->out)) : p->value[reuse].offset;
     }
     bool ok = true;
+    if (p->options.without & TG_PART_REUSE) return true;
     for (int k = 0; ok && k < s->n_in; k++) {
         int v = plan_root_value(p, s->in[k]);
         bool first = true; // an operand may be named twice
@@ -188,29 +190,38 @@ static guise_status scratch(tg_plan *p, base_error *e)
                      (double)all / 1e6);
 }
 
+tg_wish plan_wish(const tg_plan *p, const plan_step *t)
+{
+    const tg_node *k = t->node, *end = tg_at(p->graph, t->out / 2);
+    unsigned without = p->options.without;
+    // in training, packed copies of a frozen network would be memory that is short
+    bool keep = k->n_in > 1 && p->note[k->in[1]->id].fixed && !p->options.train;
+    tg_wish wish = {.keep_weights = keep && !(without & TG_PART_PACKING),
+                    .bias = t->n_in > k->n_in,
+                    .reflect = p->note[k->id].pad,
+                    .measure = !p->options.train && !(without & TG_PART_MEASURE),
+                    .no_winograd = (without & TG_PART_WINOGRAD) != 0,
+                    .no_narrow = (without & TG_PART_NARROW) != 0};
+    if (wish.bias && end->op == &tg_op_relu) wish.act = true;
+    if (wish.bias && end->op == &tg_op_leaky_relu) {
+        wish.act = true;
+        wish.slope = *(const double *)end->args;
+    }
+    return wish;
+}
+
 guise_status plan_prepare(tg_plan *p, base_error *e)
 {
     guise_status s = GUISE_OK;
     for (size_t i = 0; !s && i < p->n_steps; i++) {
         plan_step *t = &p->step[i];
-        const tg_node *k = t->node, *end = tg_at(p->graph, t->out / 2);
-        if (t->kind != STEP_OP || !k->op->prepare) continue;
-        // in training, packed copies of a frozen network would be memory that is short
-        bool keep = k->n_in > 1 && p->note[k->in[1]->id].fixed && !p->options.train;
-        tg_wish wish = {.keep_weights = keep,
-                        .bias = t->n_in > k->n_in,
-                        .reflect = p->note[k->id].pad,
-                        .measure = !p->options.train};
-        if (wish.bias && end->op == &tg_op_relu) wish.act = true;
-        if (wish.bias && end->op == &tg_op_leaky_relu) {
-            wish.act = true;
-            wish.slope = *(const double *)end->args;
-        }
-        s = (guise_status)k->op->prepare(k, &wish, &t->state);
+        if (t->kind != STEP_OP || !t->node->op->prepare) continue;
+        tg_wish wish = plan_wish(p, t);
+        s = (guise_status)t->node->op->prepare(t->node, &wish, &t->state);
         char text[128];
         if (s)
             base_fail(e, s, "%s of %s cannot be made ready: out of memory, or oneDNN refuses it",
-                      k->op->name, tg_shape_text(k->shape, text));
+                      t->node->op->name, tg_shape_text(t->node->shape, text));
     }
     return s ? s : scratch(p, e);
 }

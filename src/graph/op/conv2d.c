@@ -127,7 +127,9 @@ static int prepare(const tg_node *t, int role, const tg_wish *wish, void **state
                           role == Y   ? CPU_CONV_Y
                           : role == X ? CPU_CONV_DX
                                       : CPU_CONV_DW,
-                          &s, &post, (cpu_conv_wish){wish->keep_weights, wish->measure});
+                          &s, &post,
+                          (cpu_conv_wish){wish->keep_weights, wish->measure, wish->no_winograd,
+                                          wish->no_narrow, (cpu_type)wish->type});
     *state = c;
     return e;
 }
@@ -228,7 +230,7 @@ static const tg_field fields[] = {{"stride", TG_FIELD_INT64, offsetof(args, stri
 #define KERNEL                                                                                     \
     .cpu = cpu, .release = release, .forget = forget, .bytes = bytes, .scratch = scratch, .how = how
 TG_OP(conv2d, "y = x * w, cross-correlation", .fields = fields, .shape = y_shape, .vjp = y_vjp,
-      .ref = y_ref, .prepare = y_prepare, KERNEL, .last = 1 | TG_LAST_OUT,
+      .ref = y_ref, .prepare = y_prepare, KERNEL, .type = true, .last = 1 | TG_LAST_OUT,
       .flags = TG_LINEAR | TG_EPILOGUE, .macs = y_macs, .sample = y_sample);
 TG_OP(conv2d_dx, "adjoint of conv2d in x", .fields = fields, .shape = x_shape, .vjp = x_vjp,
       .ref = x_ref, .prepare = x_prepare, KERNEL, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR,
