@@ -1,6 +1,7 @@
 // html.c -- a report as a page: results, notes, published numbers, definitions, how to repeat it.
 #include "eval/html.h"
 #include "base/page.h"
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
@@ -84,16 +85,13 @@ static void head_cell(FILE *f, const eval_definition *d)
     fputs("</th>", f);
 }
 
-static void value_cell(FILE *f, const eval_metric *m)
+static void value_cell(FILE *f, const eval_metric *m, const char *between)
 {
     fputs("<td class=n>", f);
-    if (m) {
-        html_value(f, &m->is, m->mean);
-        fputs(" <small>", f);
-        html_interval(f, m);
-        fputs("</small>", f);
-    }
-    fputs("</td>", f);
+    if (m) html_value(f, &m->is, m->mean);
+    fputs(between, f);
+    if (m) html_interval(f, m);
+    fputs("</small></td>", f);
 }
 
 // Metrics down, results across: for few results.
@@ -104,7 +102,7 @@ static void table_down(FILE *f, const eval_report *r)
     for (size_t i = 0; i < r->n; i++) {
         fputs("<th class=n>", f);
         page_text(f, r->result[i]->name);
-        fputs("</th>", f);
+        fputs("</th><th></th>", f);
     }
     fputs("<th>unit</th></tr>\n", f);
     for (size_t k = 0; k < first->n; k++) {
@@ -112,7 +110,8 @@ static void table_down(FILE *f, const eval_report *r)
         fputs("<tr><td>", f);
         page_text(f, d->title);
         fprintf(f, "%s</td>", arrow(d));
-        for (size_t i = 0; i < r->n; i++) value_cell(f, eval_metric_find(r->result[i], d->name));
+        for (size_t i = 0; i < r->n; i++)
+            value_cell(f, eval_metric_find(r->result[i], d->name), "</td><td class=i><small>");
         fputs("<td class=soft>", f);
         page_text(f, unit_of(d));
         fputs("</td></tr>\n", f);
@@ -132,7 +131,7 @@ static void table_across(FILE *f, const eval_report *r)
         page_text(f, r->result[i]->name);
         fputs("</td>", f);
         for (size_t k = 0; k < first->n; k++)
-            value_cell(f, eval_metric_find(r->result[i], first->metric[k].is.name));
+            value_cell(f, eval_metric_find(r->result[i], first->metric[k].is.name), "<br><small>");
         fputs("</tr>\n", f);
     }
     fputs("</table></div>\n", f);
@@ -264,7 +263,10 @@ guise_status eval_write_html(const eval_report *r, const char *out, base_error *
     guise_status s = path ? base_out_open(&o, path, e) : base_no_memory(e);
     if (!s) {
         FILE *f = base_out_file(o);
-        page_open(f, r->title ? r->title : r->suite, r->data);
+        char title[200];
+        snprintf(title, sizeof title, "%s", r->title ? r->title : r->suite);
+        title[0] = (char)toupper((unsigned char)title[0]);
+        page_open(f, title, r->data);
         results(f, r);
         published(f, r);
         s = html_plots(f, r, e);

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SERIES = 6, GROUPS = 24, GROUP_METRICS = 6 };
+enum { SERIES = 6, GROUPS = 24, GROUP_METRICS = 8 };
 
 // The curve of a name in a result, or NULL.
 static const eval_curve *curve_of(const eval_result *r, const char *name)
@@ -156,12 +156,40 @@ static guise_status draw_groups(FILE *f, const eval_report *r, const eval_result
         s = eval_group_mean(x, m, k, value[i], &g->n, &g->value, &g->low, &g->high, e);
     }
     if (s) return s;
-    snprintf(title, sizeof title, "%s by %s%s%s", m->is.title, r->label_key[k],
-             r->n > 1 ? ", " : "", r->n > 1 ? x->name : "");
+    snprintf(title, sizeof title, "%s%s%s", m->is.title, r->n > 1 ? ", " : "",
+             r->n > 1 ? x->name : "");
     const plot_frame p = {
         .title = title, .x = *m->is.unit ? m->is.unit : m->is.title, .digits = m->is.digits};
     plot_ranges(f, &p, row, (size_t)n + 1);
     return GUISE_OK;
+}
+
+// Worth a plot: a mean of cases with a better end, which is not the same for all of them.
+static bool worth_groups(const eval_result *x, const eval_metric *m)
+{
+    if (!m->value || !m->is.better || m->n < 2) return false;
+    return !html_is_binary(x, m) || (m->mean > 0 && m->mean < 1);
+}
+
+// All that is told by one label.
+static guise_status draw_label(FILE *f, const eval_report *r, int k, base_error *e)
+{
+    guise_status s = GUISE_OK;
+    fputs("<details open><summary>by ", f);
+    page_text(f, r->label_key[k]);
+    fputs("</summary><div class=plots>", f);
+    for (size_t i = 0; i < r->n; i++) {
+        const eval_result *x = r->result[i];
+        const char *value[GROUPS + 1];
+        int shown = values_of(x, k, value) ? 0 : GROUP_METRICS;
+        for (size_t j = 0; !s && j < x->n && shown < GROUP_METRICS; j++) {
+            if (!worth_groups(x, &x->metric[j])) continue;
+            s = draw_groups(f, r, x, k, &x->metric[j], e);
+            shown++;
+        }
+    }
+    fputs("</div></details>\n", f);
+    return s;
 }
 
 guise_status html_groups(FILE *f, const eval_report *r, base_error *e)
@@ -170,19 +198,8 @@ guise_status html_groups(FILE *f, const eval_report *r, base_error *e)
     if (!r->labels) return s;
     fputs("<h2>Groups</h2><p class=soft>Means of the cases of each group, how many they are in "
           "brackets, with 95&nbsp;% intervals. A difference between groups means little where "
-          "their intervals overlap. A pair of two groups is in neither.</p>\n<div class=plots>",
+          "their intervals overlap, or where a group is small.</p>\n",
           f);
-    for (size_t i = 0; i < r->n; i++)
-        for (int k = 0; k < r->labels; k++) {
-            const eval_result *x = r->result[i];
-            for (size_t j = 0, shown = 0; !s && j < x->n && shown < GROUP_METRICS; j++) {
-                const char *value[GROUPS + 1];
-                if (!x->metric[j].value || !x->metric[j].is.better || !values_of(x, k, value))
-                    continue;
-                s = draw_groups(f, r, x, k, &x->metric[j], e);
-                shown++;
-            }
-        }
-    fputs("</div>\n", f);
+    for (int k = 0; !s && k < r->labels; k++) s = draw_label(f, r, k, e);
     return s;
 }

@@ -50,9 +50,11 @@ static const struct {
              {"retrieval_top1", "SimSwap", "oFM-FM-"},
              {"retrieval_top1", "SimSwap", "oFM-id+"},
              {"retrieval_top1", "nFM", "wFM-id+"},
+             {"retrieval_top1", "nFM", "oFM"},
              {"pose_error", "nFM", "oFM"},
              {"pose_error", "SimSwap", "oFM"},
              {"self_l1", "nFM", "SimSwap"},
+             {"self_l1", "nFM", "oFM"},
              {"self_l1", "SimSwap", "oFM"}};
 
 typedef struct {
