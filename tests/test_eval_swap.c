@@ -2,6 +2,8 @@
 // what it draws, what it refuses, going on after a stop, ranks by hand; and the measuring networks
 // on pictures whose answer is known.
 #include "eval/cost.h"
+#include "eval/statistics.h"
+#include "eval/steady.h"
 #include "eval/swap.h"
 #include "eval_case.h"
 #include "test.h"
@@ -313,6 +315,88 @@ TEST(costs_of_the_tiny_network)
     CHECK(eval_cost_of(w.taker, 2, &c, &e) == GUISE_BAD_FILE);
 }
 
+// ---- Frames of clips
+
+TEST(steadiness_by_hand)
+{
+    const face_point a[FACE_POINTS] = {{40, 50}, {60, 50}, {50, 60}, {42, 70}, {58, 70}};
+    face_point b[FACE_POINTS], c[FACE_POINTS];
+    for (int i = 0; i < FACE_POINTS; i++) {
+        b[i] = (face_point){a[i].x + 5, a[i].y - 2};
+        c[i] = (face_point){a[i].x + 10, a[i].y - 4}; // the same again: no jitter
+    }
+    CHECK_NEAR(eval_jitter(a, b, c), 0, 1e-6);
+    c[3].y += 8;
+    CHECK_NEAR(eval_jitter(a, b, c), 8.0 / 5 / 20, 1e-6);
+    base_image m[4] = {{0}}, other = {0};
+    base_error e = {{0}};
+    for (int i = 0; i < 4; i++) CHECK(!base_image_new(&m[i], 100, 100, &e));
+    memset(m[0].rgb, 30, 30000); // result
+    memset(m[1].rgb, 50, 30000); // target
+    memset(m[2].rgb, 60, 30000); // before
+    memset(m[3].rgb, 40, 30000);
+    CHECK_NEAR(eval_flicker(&m[0], &m[1], &m[2], &m[3], a), 40 / 255.0, 1e-12);
+    memset(m[2].rgb, 20, 30000); // result and target change alike
+    CHECK_NEAR(eval_flicker(&m[0], &m[1], &m[2], &m[3], a), 0, 1e-12);
+    m[0].rgb[0] = 255; // outside the face
+    CHECK_NEAR(eval_flicker(&m[0], &m[1], &m[2], &m[3], a), 0, 1e-12);
+    CHECK(!base_image_new(&other, 50, 100, &e));
+    CHECK(isnan(eval_flicker(&m[0], &m[1], &other, &m[3], a)));
+    for (int i = 0; i < 4; i++) base_image_free(&m[i]);
+    base_image_free(&other);
+}
+
+// Clips of frames that do not change have steady results; with changes, they have not.
+TEST(clips_that_stand_still)
+{
+    static world w;
+    base_error e = {{0}};
+    world_make(&w);
+    base_names keys = {0};
+    char clips[260], path[320];
+    snprintf(clips, sizeof clips, "%s/clips", w.dir);
+    for (int clip = 0; clip < 2; clip++) {
+        snprintf(path, sizeof path, "%s/c%d", clips, clip);
+        CHECK(!base_make_dir(path, &e));
+        for (int i = 0; i < 10; i++) { // more than a batch; the second clip changes in the end
+            snprintf(path, sizeof path, "%s/c%d/%02d.png", clips, clip, i);
+            CHECK(!eval_case_photo(path, 3 + clip + (clip && i >= 8), 0, &e));
+            char key[32];
+            snprintf(key, sizeof key, "c%d/%02d.png", clip, i);
+            CHECK(base_names_add(&keys, key));
+        }
+    }
+    snprintf(path, sizeof path, "%s_landmarks5.txt", clips);
+    CHECK(!eval_case_landmarks(path, &keys, &e));
+    base_names_free(&keys);
+    const base_names none = {0};
+    const char *set[] = {w.set[1]};
+    eval_call c = {.generator = w.generator,
+                   .data = clips,
+                   .recogniser = w.taker,
+                   .generators = &none,
+                   .find = find,
+                   .stopped = &w.stopped};
+    eval_report r = {0};
+    CHECK(!eval_run(&c, "frames", set, 1, &r, &e));
+    if (e.text[0]) printf("%s\n", e.text);
+    const eval_metric *flicker = r.n ? eval_metric_find(r.result[0], "flicker") : NULL;
+    const eval_metric *cosine = r.n ? eval_metric_find(r.result[0], "cosine_source") : NULL;
+    CHECK(flicker && cosine && flicker->n == 18 && cosine->n == 20);
+    for (int i = 0; flicker && i < 20; i++) {
+        bool first = i % 10 == 0, changed = i == 18;
+        CHECK(first ? isnan(flicker->value[i]) : (flicker->value[i] > 0) == changed);
+    }
+    double v[10];
+    for (int i = 0; cosine && i < 10; i++) v[i] = cosine->value[10 + i];
+    double mean = eval_mean(v, 10), sum = 0;
+    for (int i = 0; i < 10; i++) sum += (v[i] - mean) * (v[i] - mean);
+    CHECK(sum > 0);
+    CHECK_NEAR(mean_of(&r, "id_variance"), sum / 9 / 2, 1e-12); // the first clip's is 0
+    CHECK(r.n && !eval_metric_find(r.result[0], "jitter"));     // no detector
+    eval_report_free(&r);
+}
+
 TEST(without_memory)
 {
     static world w;
@@ -341,5 +425,6 @@ int main(int argc, char **argv)
     return RUN(argc, argv, CASE(pairs_are_fair), CASE(goes_on_after_a_stop),
                CASE(teachers_do_not_judge), CASE(refuses_with_a_sentence), CASE(ranks_by_hand),
                CASE(gauges_of_a_flat_picture), CASE(boxes_follow_the_points),
-               CASE(costs_of_the_tiny_network), CASE(without_memory));
+               CASE(costs_of_the_tiny_network), CASE(steadiness_by_hand),
+               CASE(clips_that_stand_still), CASE(without_memory));
 }

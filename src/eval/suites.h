@@ -4,6 +4,7 @@
 #include "eval/eval.h"
 
 extern const eval_suite eval_suite_swap;          // a generator on pairs of people
+extern const eval_suite eval_suite_frames;        // how steady a generator is over frames
 extern const eval_suite eval_suite_pairs;         // what a training shows of its progress
 extern const eval_suite eval_suite_identity;      // an embedder on pairs of photos
 extern const eval_suite eval_suite_smooth;        // how smooth an embedder's space is
