@@ -56,6 +56,7 @@ static const char style[] =
     "svg .chance{stroke:var(--soft);stroke-dasharray:4 4;stroke-width:1}"
     ".grid-of{display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));"
     "gap:18px 16px}"
+    ".grid-of.long{grid-template-columns:repeat(auto-fill,minmax(330px,1fr))}"
     ".grid-of figure img{width:100%;border-radius:6px;display:block}"
     ".grid-of figcaption{margin:5px 0 0;font-size:13px;color:var(--soft)}"
     "dl{display:grid;grid-template-columns:minmax(150px,max-content) 1fr;gap:8px 22px;margin:0}"

@@ -65,7 +65,9 @@ static double tick_x(const area *a)
 {
     double step = tick(a->x0, a->x1, 6);
     for (int n = 5; n > 1; n--) {
-        int characters = (step < 1 ? 2 + (int)ceil(-log10(step) - 1e-9) : 4) + (a->x0 < 0);
+        double most = fmax(1, fmax(fabs(a->x0), fabs(a->x1)));
+        int after = step < 1 ? 1 + (int)ceil(-log10(step) - 1e-9) : 0;
+        int characters = 2 + (int)log10(most) + after + (a->x0 < 0);
         if (8.0 * characters * (a->x1 - a->x0) / step < a->right - a->left) break;
         step = tick(a->x0, a->x1, n);
     }

@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { SHOWN = 8, METRICS = 4 }; // pictures of either end; metrics that cases are ranked by
+// Pictures of either end, and where they are long; metrics that cases are ranked by.
+enum { SHOWN = 8, LONG = 6, METRICS = 4 };
 
 // A case that has a picture and a value, to be ranked.
 static bool usable(const eval_result *x, const eval_metric *m, size_t i)
@@ -71,7 +72,10 @@ static guise_status grid(FILE *f, const eval_result *x, const eval_metric *m, bo
     guise_status s = GUISE_OK;
     fprintf(f, "<h3>%s by ", best ? "Best" : "Worst");
     page_text(f, m->is.title);
-    fputs("</h3>\n<div class=grid-of>", f);
+    int beside = 1; // pictures in one
+    for (const char *c = x->columns; c && *c; c++) beside += *c == ',';
+    fprintf(f, "</h3>\n<div class='grid-of%s'>", beside > 2 ? " long" : "");
+    if (beside > 2 && n > LONG) n = LONG;
     for (int i = 0; !s && i < n; i++) s = figure(f, x, m, at[i], out, e);
     fputs("</div>\n", f);
     return s;

@@ -98,10 +98,11 @@ static void draw_distribution(FILE *f, const eval_result *x, size_t at, bool nam
         if (k < at) return;
         sample[n++] = (plot_sample){other->is.title, other->value, x->n_cases};
     }
-    snprintf(title, sizeof title, "%s%s%s", n > 1 ? "distribution" : m->is.title, named ? ", " : "",
-             named ? x->name : "");
-    snprintf(axis, sizeof axis, "%.*s%s%s", (int)(n > 1 ? strcspn(m->is.name, "_") : 80),
-             n > 1 ? m->is.name : m->is.title, *m->is.unit ? ", " : "", m->is.unit);
+    int word = (int)strcspn(m->is.name, "_");
+    snprintf(title, sizeof title, "%.*s%s%s", n > 1 ? word : 80, n > 1 ? m->is.name : m->is.title,
+             named ? ", " : "", named ? x->name : "");
+    snprintf(axis, sizeof axis, "%.*s%s%s", n > 1 ? word : 80, n > 1 ? m->is.name : m->is.title,
+             *m->is.unit ? ", " : "", m->is.unit);
     const plot_frame p = {.title = title, .x = axis, .y = "cases, %", .narrow = n < 2};
     plot_histogram(f, &p, sample, n, 0);
 }
