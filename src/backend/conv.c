@@ -60,13 +60,13 @@ static bool fits(int way, cpu_conv_kind kind, const cpu_conv_shape *s)
 }
 
 // Without measuring: Winograd's way where it was faster on every machine tried. Its transforms
-// cost as much for few channels as for many.
+// cost as much for few channels as for many, and those of the weights as much for few pixels.
 static int rule(cpu_conv_kind kind, const cpu_conv_shape *s)
 {
     if (cpu_narrow_fits(kind, s) && s->kh * s->kw > 1) return NARROW;
-    int64_t wide = kind == CPU_CONV_DW ? 48 : 96;
-    if (s->c < wide || s->o < wide || s->oh * s->ow < 144) return DIRECT;
-    return cpu_wino_fits(kind, s) ? WINO_4 : DIRECT;
+    bool wide = s->c >= 24 && s->o >= 24 && s->c + s->o >= 72;
+    bool large = s->oh * s->ow >= 144 || (s->oh * s->ow >= 49 && s->n * s->oh * s->ow >= 300);
+    return wide && large && cpu_wino_fits(kind, s) ? WINO_4 : DIRECT;
 }
 
 typedef struct { // operands for trying, all zeros

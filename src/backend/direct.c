@@ -96,7 +96,9 @@ static dnnl_primitive_desc_t best(cpu_conv_kind kind, const cpu_conv_shape *s,
                                   const cpu_conv_post *post, cpu_type type)
 {
     dnnl_primitive_desc_t last = choose(kind, s, post, LAST, type), any = NULL;
-    if (last && !slow(last)) return last;
+    // weight gradients of strides step through channels-last images at half the speed
+    bool blocked = kind == CPU_CONV_DW && s->stride > 1 && s->c >= 64 && s->o >= 64;
+    if (last && !slow(last) && !blocked) return last;
     any = choose(kind, s, post, ANY, type);
     if (!any || (last && slow(any))) {
         if (any) dnnl_primitive_desc_destroy(any);

@@ -83,10 +83,19 @@ TG_OP(expand, "repeat along dims of length 1", .shape = expand_shape, .vjp = exp
       .ref = expand_ref, .cpu = expand_cpu, .flags = TG_FOLLOW | TG_LINEAR,
       .sample = expand_sample);
 
+// Equal nodes are found by the bytes of their arguments: those that are not used must be zero.
+static tg_node *make(const tg_op *op, tg_node *x, tg_shape to)
+{
+    tg_shape all;
+    memset(&all, 0, sizeof all);
+    all.rank = to.rank;
+    for (int i = 0; i < to.rank && i < TG_MAX_RANK; i++) all.dim[i] = to.dim[i];
+    return tg_make(op, 1, (tg_node *[]){x}, &all, sizeof all);
+}
+
 tg_node *tg_expand(tg_node *x, tg_shape to)
 {
-    if (!x || tg_same(x->shape, to)) return x;
-    return tg_make(&tg_op_expand, 1, (tg_node *[]){x}, &to, sizeof to);
+    return !x || tg_same(x->shape, to) ? x : make(&tg_op_expand, x, to);
 }
 
 static const char *sum_to_shape(const tg_node *y, tg_shape *out)
@@ -158,8 +167,7 @@ TG_OP(sum_to, "add up along dims that become 1", .shape = sum_to_shape, .vjp = s
 
 tg_node *tg_sum_to(tg_node *x, tg_shape to)
 {
-    if (!x || tg_same(x->shape, to)) return x;
-    return tg_make(&tg_op_sum_to, 1, (tg_node *[]){x}, &to, sizeof to);
+    return !x || tg_same(x->shape, to) ? x : make(&tg_op_sum_to, x, to);
 }
 
 tg_node *tg_sum(tg_node *x) { return tg_sum_to(x, (tg_shape){0}); }
