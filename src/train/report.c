@@ -1,12 +1,13 @@
-// report.c -- report.html: curves from log.csv as inline SVG, samples as data URIs. One file that
-// needs no server and no network.
+// report.c -- report.html: curves from log.csv, samples. One file that needs no server and no
+// network (base/page.h, base/plot.h).
+#include "base/page.h"
+#include "base/plot.h"
 #include "train/run.h"
 #include <math.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS = 40, WIDTH = 460, HEIGHT = 180, SHEETS = 10 };
+enum { COLUMNS = 40, SHEETS = 10 };
 
 // log.csv: the header's names and a table of numbers, NaN where a cell is empty.
 typedef struct {
@@ -57,37 +58,27 @@ static guise_status table_read(table *t, const char *out, base_error *e)
     return GUISE_OK;
 }
 
-static double cell_at(const table *t, size_t row, size_t column) { return t->row[row][column]; }
-
-// Least and greatest of a column; false where it has no number.
-static bool range(const table *t, size_t column, double *lo, double *hi)
+// A column against the step, without the rows where it is empty; nothing where it is always 0.
+static guise_status curve(FILE *f, const table *t, size_t column, base_error *e)
 {
-    *lo = INFINITY, *hi = -INFINITY;
+    double *x = base_alloc(t->rows + 1, 2 * sizeof *x), *y = x ? x + t->rows : NULL;
+    double lo = INFINITY, hi = -INFINITY;
+    size_t n = 0;
+    if (!x) return base_no_memory(e);
     for (size_t i = 0; i < t->rows; i++) {
-        double v = cell_at(t, i, column);
-        if (isnan(v)) continue;
-        *lo = fmin(*lo, v);
-        *hi = fmax(*hi, v);
+        double v = t->row[i][column];
+        if (isnan(v) || isnan(t->row[i][0])) continue;
+        x[n] = t->row[i][0];
+        y[n++] = v;
+        lo = fmin(lo, v);
+        hi = fmax(hi, v);
     }
-    return *lo <= *hi;
-}
-
-static void curve(FILE *f, const table *t, size_t column)
-{
-    double lo, hi, from, to;
-    if (!range(t, column, &lo, &hi) || !range(t, 0, &from, &to) || (lo == 0 && hi == 0)) return;
-    double dy = hi > lo ? hi - lo : 1, dx = to > from ? to - from : 1;
-    fprintf(f,
-            "<figure><figcaption>%s <small>%.4g to %.4g</small></figcaption><svg "
-            "viewBox='0 0 %d %d'><polyline points='",
-            t->name[column], lo, hi, WIDTH, HEIGHT);
-    for (size_t i = 0; i < t->rows; i++) {
-        double v = cell_at(t, i, column);
-        if (isnan(v)) continue;
-        fprintf(f, "%.1f,%.1f ", 4 + (cell_at(t, i, 0) - from) / dx * (WIDTH - 8),
-                HEIGHT - 4 - (v - lo) / dy * (HEIGHT - 8));
-    }
-    fputs("'/></svg></figure>\n", f);
+    char title[200];
+    snprintf(title, sizeof title, "%s, %.4g to %.4g", t->name[column], lo, hi);
+    const plot_frame p = {.title = title, .x = "step", .y = "", .narrow = true};
+    if (n && (lo != 0 || hi != 0)) plot_lines(f, &p, &(plot_line){t->name[column], x, y, n}, 1);
+    base_free(x);
+    return GUISE_OK;
 }
 
 static guise_status embed(FILE *f, const char *path, const char *caption, base_error *e)
@@ -95,21 +86,13 @@ static guise_status embed(FILE *f, const char *path, const char *caption, base_e
     base_map map = {0};
     guise_status s = base_map_open(&map, path, e);
     if (s) return s;
-    if (map.size > 1 << 28) {
-        base_map_close(&map);
-        return base_fail(e, GUISE_BAD_FILE, "%s is too large for a report", path);
-    }
-    unsigned char *text = base_alloc(map.size / 3 + 2, 4);
-    if (text) {
-        EVP_EncodeBlock(text, map.data, (int)map.size);
-        fprintf(f,
-                "<h3>%s</h3><img alt='source, target, result; twice a row' "
-                "src='data:image/jpeg;base64,%s'>\n",
-                caption, (char *)text);
-    }
-    base_free(text);
+    fputs("<h3>", f);
+    page_text(f, caption);
+    fputs("</h3>", f);
+    s = page_picture(f, "image/jpeg", map.data, map.size, "source, target, result; twice a row", e);
+    fputc('\n', f);
     base_map_close(&map);
-    return text ? GUISE_OK : base_no_memory(e);
+    return s;
 }
 
 // Sheets from the newest; of many, SHEETS of them evenly spread.
@@ -132,38 +115,15 @@ static guise_status sheets(FILE *f, const char *out, base_error *e)
     return s;
 }
 
-static void escaped(FILE *f, const char *text)
-{
-    for (; *text; text++) switch (*text) {
-        case '&':
-            fputs("&amp;", f);
-            break;
-        case '<':
-            fputs("&lt;", f);
-            break;
-        default:
-            fputc(*text, f);
-        }
-}
-
 static void head(FILE *f, const train_run *r)
 {
-    fprintf(f,
-            "<!doctype html><html lang=en><meta charset=utf-8>"
-            "<meta name=viewport content='width=device-width'><title>%s</title><style>"
-            "body{font:15px/1.5 system-ui,sans-serif;max-width:980px;margin:2em auto;"
-            "padding:0 1em;color:#222;background:#fff}"
-            "main{display:flex;flex-wrap:wrap;gap:16px}figure{margin:0;flex:1 1 280px}"
-            "svg{width:100%%;background:#f4f4f2}"
-            "polyline{fill:none;stroke:#205080;stroke-width:1.5}"
-            "img{max-width:100%%}small,code{color:#666}</style>\n",
-            r->recipe->name);
-    fprintf(f, "<h1>%s</h1><p>%d of %d steps, %.1f hours.</p><p><code>", r->recipe->name, r->step,
-            r->o.steps, r->seconds / 3600);
-    escaped(f, r->options_text);
-    fputs("</code></p>\n<h2>Curves</h2><p>Against the step; the range of each beside its name.</p>"
-          "<main>\n",
-          f);
+    char lead[100];
+    snprintf(lead, sizeof lead, "%d of %d steps, %.1f hours", r->step, r->o.steps,
+             r->seconds / 3600);
+    page_open(f, r->recipe->name, lead);
+    fputs("<pre>", f);
+    page_text(f, r->options_text);
+    fputs("</pre>\n<h2>Curves</h2>\n<div class=plots>", f);
 }
 
 guise_status train_report(const train_run *r, base_error *e)
@@ -176,11 +136,12 @@ guise_status train_report(const train_run *r, base_error *e)
     if (!s) {
         FILE *f = base_out_file(out);
         head(f, r);
-        for (size_t i = 3; i < t.columns; i++) curve(f, &t, i);
-        fputs("</main><h2>Samples</h2><p>People held out from training: source, target, result; "
+        for (size_t i = 3; !s && i < t.columns; i++) s = curve(f, &t, i, e);
+        fputs("</div>\n<h2>Samples</h2><p>People held out from training: source, target, result; "
               "two swaps a row. Newest first.</p>\n",
               f);
-        s = sheets(f, r->c->out, e);
+        if (!s) s = sheets(f, r->c->out, e);
+        page_close(f);
     }
     if (!s) s = base_out_commit(&out, e);
     base_out_close(&out);
