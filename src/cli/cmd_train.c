@@ -1,6 +1,5 @@
 // cmd_train.c -- guise train: make a swapper from a folder of photos.
-#include "cli/cli.h"
-#include <signal.h>
+#include "cli/progress.h"
 #include <string.h>
 #include <unistd.h>
 
@@ -60,31 +59,12 @@ static int list_recipes(const char *json)
     return cli_json("train", json, list);
 }
 
-static volatile sig_atomic_t stopped; // set by Ctrl-C; a signal handler can reach nothing else
-
-static void stop(int signal_number)
-{
-    stopped = 1;
-    signal(signal_number, SIG_DFL); // the second one ends at once
-}
-
 // What progress knows between calls.
 typedef struct {
     bool terminal;
     int first; // step of the first call, less one
     bool started;
 } state;
-
-// "2 h 05 min", "3 min 20 s"
-static const char *duration(double seconds, char text[32])
-{
-    long s = seconds < 1e8 ? (long)(seconds + 0.5) : 100000000;
-    if (s >= 3600)
-        snprintf(text, 32, "%ld h %02ld min", s / 3600, s / 60 % 60);
-    else
-        snprintf(text, 32, "%ld min %02ld s", s / 60, s % 60);
-    return text;
-}
 
 // One line that is overwritten on a terminal; the log's lines everywhere.
 static bool progress(void *user, const guise_progress *p)
@@ -99,10 +79,10 @@ static bool progress(void *user, const guise_progress *p)
         int n = (int)(30.0 * p->step / p->steps);
         double each = p->seconds / (p->step - st->first);
         printf("\r[%-30.*s] %d of %d, %.1f photos/s, %s left\033[K", n < 30 ? n : 30, bar, p->step,
-               p->steps, p->photos_per_second, duration(each * (p->steps - p->step), left));
+               p->steps, p->photos_per_second, cli_duration(each * (p->steps - p->step), left));
     }
     fflush(stdout);
-    return !stopped;
+    return !cli_stopped();
 }
 
 static int run(const cli_call *c)
@@ -120,17 +100,15 @@ static int run(const cli_call *c)
     t.user = &st;
     guise_engine *g = NULL;
     guise_status s = guise_open(&g, &o->config);
-    stopped = 0;
-    signal(SIGINT, stop);
-    signal(SIGTERM, stop);
+    cli_stop_begin();
     if (!s) s = guise_train(g, c->arg[0], &t);
     if (st.terminal) printf("\n");
     int code = s ? cli_fail("train", s, guise_message(g)) : 0;
     if (!s)
-        code = cli_json(
-            "train", o->json,
-            json_pack("{s:s,s:s,s:b}", "recipe", c->arg[0], "out", t.out, "finished", !stopped));
-    if (!s && stopped) { // saved, but not what was asked for: a script must not go on
+        code = cli_json("train", o->json,
+                        json_pack("{s:s,s:s,s:b}", "recipe", c->arg[0], "out", t.out, "finished",
+                                  !cli_stopped()));
+    if (!s && cli_stopped()) { // saved, but not what was asked for: a script must not go on
         fprintf(stderr, "guise train: stopped; add --resume to go on with %s\n", t.out);
         code = 1;
     }

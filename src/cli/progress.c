@@ -11,16 +11,22 @@ static void stop(int signal_number)
     signal(signal_number, SIG_DFL);
 }
 
-void cli_progress_begin(cli_progress *p, FILE *to)
+void cli_stop_begin(void)
 {
-    *p = (cli_progress){.to = to, .terminal = isatty(fileno(to)) != 0};
     stopped = 0;
     signal(SIGINT, stop);
     signal(SIGTERM, stop);
 }
 
-// "2 h 05 min", "3 min 20 s"
-static const char *duration(double seconds, char text[32])
+bool cli_stopped(void) { return stopped != 0; }
+
+void cli_progress_begin(cli_progress *p, FILE *to)
+{
+    *p = (cli_progress){.to = to, .terminal = isatty(fileno(to)) != 0};
+    cli_stop_begin();
+}
+
+const char *cli_duration(double seconds, char text[32])
 {
     long s = seconds < 1e8 ? (long)(seconds + 0.5) : 100000000;
     if (s >= 3600)
@@ -43,7 +49,7 @@ bool cli_progress_show(void *user, const guise_progress *g)
     if (g->line || g->steps <= 0 || g->step <= p->first) return !stopped;
     int n = (int)(30.0 * g->step / g->steps), percent = (int)(100.0 * g->step / g->steps);
     double each = g->seconds / (g->step - p->first);
-    duration(each * (g->steps - g->step), left);
+    cli_duration(each * (g->steps - g->step), left);
     if (p->terminal)
         fprintf(p->to, "\r[%-30.*s] %d of %d, %s left\033[K", n < 30 ? n : 30, bar, g->step,
                 g->steps, left);

@@ -10,7 +10,12 @@ typedef struct {
     int first, told; // done at the first call, less one; percent at the last line
 } cli_progress;
 
-// From here on Ctrl-C makes cli_progress_show return false; a second one ends the program at once.
+// From here on Ctrl-C and SIGTERM are noted; the second one ends the program at once.
+void cli_stop_begin(void);
+bool cli_stopped(void);
+const char *cli_duration(double seconds, char text[32]); // "2 h 05 min", "3 min 20 s"
+
+// From here on Ctrl-C makes cli_progress_show return false.
 void cli_progress_begin(cli_progress *p, FILE *to);
 // user: the cli_progress. False once the user asked to end.
 bool cli_progress_show(void *user, const guise_progress *p);
