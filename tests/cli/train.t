@@ -33,7 +33,7 @@ err say where photos are
 need models
 $ guise train simswap-128 --data . --out run --nosuch 3
 exit 2
-err there is no option 'nosuch'
+err no option 'nosuch'
 no run
 
 need models
