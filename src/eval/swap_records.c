@@ -9,7 +9,7 @@
 
 struct swap_records {
     FILE *f;
-    char path[512]; // for messages
+    char *path;
 };
 
 enum { HEAD = 80 }; // bytes of the first line
@@ -71,8 +71,10 @@ guise_status swap_records_open(swap_records **out, const char *path, const base_
     *out = f;
     *pairs = 0;
     if (!f) return base_no_memory(e);
-    snprintf(f->path, sizeof f->path, "%s", path);
-    guise_status s = resume && base_is_file(path) ? take(f, key, r, pairs, e) : start(f, key, e);
+    f->path = base_copy_text(path);
+    guise_status s = !f->path                       ? base_no_memory(e)
+                     : resume && base_is_file(path) ? take(f, key, r, pairs, e)
+                                                    : start(f, key, e);
     if (s) swap_records_close(out);
     return s;
 }
@@ -91,6 +93,7 @@ void swap_records_close(swap_records **f)
 {
     if (!*f) return;
     if ((*f)->f) fclose((*f)->f);
+    base_free((*f)->path);
     base_free(*f);
     *f = NULL;
 }

@@ -219,8 +219,8 @@ static guise_status add_cost(const swap_run *r, eval_report *to, eval_result *x,
     if (s) return s;
     cpu_facts f;
     cpu_describe(&f);
-    bool ok = to->n > 1 ||
-              eval_add_note(to, eval_text(to, "Time: with %d threads, %s.", f.threads, f.isa));
+    bool ok = to->n > 1 || eval_add_note(to, eval_text(to, "Time: with %d thread%s, %s.", f.threads,
+                                                       f.threads > 1 ? "s" : "", f.isa));
     ok = ok && eval_add_number(x, &parameters, c.parameters / 1e6) &&
          eval_add_number(x, &macs, c.macs / 1e9) &&
          eval_add_number(x, &milliseconds, 1e3 * c.seconds) &&
