@@ -130,7 +130,8 @@ static guise_status open_g(state *s, g_step *t, const train_faceshifter_options 
     int n = 8;
     for (int i = 0; i < t->scales; i++) out[n++] = t->logit[i];
     for (int i = 0; i < MODEL_AEI_LEVELS && t->loss.level[i]; i++) out[n++] = t->loss.level[i];
-    train_step_plan plan = {.loss = t->loss.total, .out = out, .n = n, .other = s->d.params};
+    train_step_plan plan = {
+        .loss = t->loss.total, .out = out, .n = n, .other = &s->d.params, .others = 1};
     if (!st) st = train_step_open(&t->step, &s->g, &plan, e);
     if (!st) st = tg_plan_bind(t->step.plan, t->target, s->target, e);
     if (!st) st = tg_plan_bind(t->step.plan, t->source, s->source, e);
