@@ -52,6 +52,7 @@ static char *generator_file(const guise_engine *g)
 {
     char *path = NULL;
     if (g->config.weights) return base_copy_text(g->config.weights);
+    if (g->config.model && base_is_file(g->config.model)) return base_copy_text(g->config.model);
     if (g->config.model)
         find_weights(g->config.model, &path, NULL);
     else

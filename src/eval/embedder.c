@@ -53,6 +53,11 @@ static guise_status read_card(eval_embedder *m, const base_tensors *t, const cha
     base_error why = {{0}};
     guise_status s = train_network_open(&m->net, name, base_tensors_meta(t, CARD_OPTIONS), &why);
     if (s) return base_fail(e, s == GUISE_NO_MEMORY ? s : GUISE_BAD_FILE, "%s: %s", path, why.text);
+    if (m->net.net->swapper)
+        return base_fail(e, GUISE_BAD_FILE,
+                         "%s holds a generator, %s, which makes no identity vectors; name a "
+                         "recogniser or an embedder",
+                         path, name);
     return GUISE_OK;
 }
 

@@ -52,3 +52,39 @@ $ GUISE_MODELS=$T HOME=$T guise eval swap --data . --weights tiny.safetensors --
 exit 1
 err onnx
 no report.json
+
+$ guise eval identity --list
+out make_pairs +1500
+
+$ guise eval identity --data nowhere --embedder none.onnx
+exit 1
+err nowhere: cannot be
+
+# a swap generator makes no identities; it can be named by its file
+$ mkdir -p people/a people/b && cp crop.png people/a/1.png && cp crop.png people/a/2.png && cp crop.png people/b/1.png && cp crop.png people/b/2.png && guise eval identity --data people --model tiny.safetensors --everybody yes --folds 1 --make-pairs 1
+exit 1
+err tiny.safetensors holds a generator, simswap, which makes no identity vectors
+
+$ guise eval smooth --data people --embedder tiny.safetensors --pairs 0
+exit 2
+err pairs lie in 1..100000
+
+$ guise eval speed --generators tiny.safetensors --runs 1 --json -
+json
+err 1 of 1
+
+$ guise eval speed --runs 0
+exit 2
+err runs lie in 1..1000
+
+$ guise eval ablation --data people
+exit 2
+err --generators or --runs
+
+$ guise eval faceforensics --data people
+exit 1
+err original_sequences/youtube/c23/images is not there
+
+$ guise eval celeba --data people --weights tiny.safetensors --pairs 0
+exit 2
+err pairs lie in 1..100000
