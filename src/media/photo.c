@@ -309,3 +309,24 @@ guise_status media_photo_write(const base_image *m, const char *path, const medi
     g_free(data);
     return s;
 }
+
+guise_status media_photo_compress(base_image *m, int quality, base_error *e)
+{
+    void *data = NULL;
+    size_t n = 0;
+    base_image made = {0};
+    guise_status s = open_vips(e);
+    if (s) return s;
+    if (encode_image(m, JPEG, quality, NULL, &data, &n)) {
+        s = media_photo_parse(&made, data, n, "a JPEG in memory", e);
+    } else {
+        char why[160];
+        complaint(why);
+        s = base_fail(e, GUISE_BAD_ARGUMENT, "this libvips cannot write a JPEG: %s", why);
+    }
+    g_free(data);
+    if (s) return s;
+    base_image_free(m);
+    *m = made;
+    return GUISE_OK;
+}

@@ -34,7 +34,9 @@ static tg_node *rows(tg_node *x)
 static void head(nn m, tg_node *x, model_face_level *out)
 {
     x = separable(nn_at(m, "shared"), x, (int)nn_channels(x), 1);
-    out->logit = rows(nn_conv(nn_at(m, "score"), x, .out = 1, .k = 1));
+    // begins at one face in a hundred cells (Lin et al. 2017, focal loss): else the many cells
+    // without a face drown the few that have one
+    out->logit = tg_shift(rows(nn_conv(nn_at(m, "score"), x, .out = 1, .k = 1)), -4.6);
     out->box = rows(nn_conv(nn_at(m, "box"), x, .out = 4, .k = 1));
     out->points = rows(nn_conv(nn_at(m, "points"), x, .out = 10, .k = 1));
 }

@@ -83,6 +83,7 @@ struct train_system {
 extern const char *const train_swap_measures[];   // those of networks that swap
 extern const train_system *const train_systems[]; // ended by NULL
 extern const train_system train_face_id;
+extern const train_system train_face_detector;
 extern const train_system train_simswap;
 extern const train_system train_smooth_embedder;
 extern const train_system train_stylegan2;

@@ -1,0 +1,234 @@
+// scene.c -- one photo that fills the scene, or several pasted onto a ground; faces of any size,
+// turned, half outside, behind hands; then dark, grey, blurred, noisy, or as a coarse JPEG.
+#include "train/scene.h"
+#include "media/media.h"
+#include "train/occlude.h"
+#include "train/spoil.h"
+#include <math.h>
+#include <string.h>
+
+// YuNet's box in a crop of template arcface, as shares of its side: mean over 60 photos of LFW
+// (deviations 0.06, 0.02, 0.03, 0.04).
+static const double box_x = 0.483, box_y = 0.590, box_w = 0.714, box_h = 0.987;
+
+guise_status train_scene_open(train_scene *s, int side, base_error *e)
+{
+    *s = (train_scene){.side = side};
+    s->planes = base_alloc(3 * (size_t)side * (size_t)side, sizeof *s->planes);
+    return s->planes ? GUISE_OK : base_no_memory(e);
+}
+
+void train_scene_close(train_scene *s)
+{
+    base_free(s->planes);
+    *s = (train_scene){0};
+}
+
+static double between(base_rng *r, double from, double to)
+{
+    return from + (to - from) * base_rng_uniform(r);
+}
+
+// A smooth ground: colours at the four corners, and waves.
+static void draw_ground(train_scene *s, base_rng *r)
+{
+    size_t area = (size_t)s->side * (size_t)s->side;
+    for (size_t c = 0; c < 3; c++) {
+        double corner[4], k = between(r, 0, 0.15);
+        double fx = between(r, 0, 40) / s->side, fy = between(r, 0, 40) / s->side;
+        double phase = between(r, 0, 6.3);
+        for (int i = 0; i < 4; i++) corner[i] = base_rng_uniform(r);
+        for (int y = 0; y < s->side; y++)
+            for (int x = 0; x < s->side; x++) {
+                double u = (double)x / s->side, v = (double)y / s->side;
+                double top = corner[0] * (1 - u) + corner[1] * u;
+                double low = corner[2] * (1 - u) + corner[3] * u;
+                double wave = k * sin(fx * x + fy * y + phase);
+                s->planes[c * area + (size_t)(y * s->side + x)] =
+                    (float)fmin(1, fmax(0, top * (1 - v) + low * v + wave));
+            }
+    }
+}
+
+// A crop with its margin, mirrored or not, with something in front of the face or not.
+typedef struct {
+    float *planes; // [3,side,side]
+    int side;
+    face_point point[FACE_POINTS];
+    double cx, cy, w, h; // box
+} patch;
+
+static guise_status cover_face(patch *p, const scene_options *o, base_rng *r, base_error *e)
+{
+    size_t n = (size_t)o->size, side = (size_t)p->side, m = (size_t)o->margin;
+    float *inner = base_alloc(3 * n * n, sizeof *inner);
+    if (!inner) return base_no_memory(e);
+    for (size_t c = 0; c < 3; c++)
+        for (size_t y = 0; y < n; y++)
+            memcpy(inner + (c * n + y) * n, p->planes + (c * side + y + m) * side + m,
+                   n * sizeof *inner);
+    guise_status s = train_occlude(inner, o->size, 1 + base_rng_range(r, 0, 2), r, NULL, e);
+    for (size_t c = 0; !s && c < 3; c++)
+        for (size_t y = 0; y < n; y++)
+            memcpy(p->planes + (c * side + y + m) * side + m, inner + (c * n + y) * n,
+                   n * sizeof *inner);
+    base_free(inner);
+    return s;
+}
+
+static guise_status take_patch(patch *p, const scene_options *o, base_rng *r, base_error *e)
+{
+    static const int mirrored[FACE_POINTS] = {1, 0, 2, 4, 3};
+    int side = p->side;
+    size_t photo = (size_t)base_rng_range(r, 0, (int)train_cache_n(o->cache) - 1);
+    size_t area = (size_t)side * (size_t)side;
+    bool flip = base_rng_uniform(r) < 0.5, covered = base_rng_uniform(r) < 0.15;
+    const uint8_t *from = train_cache_pixels(o->cache, photo);
+    const face_point *point = train_cache_points(o->cache, photo);
+    for (int y = 0; y < side; y++)
+        for (int x = 0; x < side; x++)
+            for (size_t c = 0; c < 3; c++)
+                p->planes[c * area + (size_t)(y * side + x)] =
+                    (float)from[(size_t)(y * side + (flip ? side - 1 - x : x)) * 3 + c] / 255;
+    for (int i = 0; i < FACE_POINTS; i++) {
+        p->point[i] = point[flip ? mirrored[i] : i];
+        if (flip) p->point[i].x = (float)(side - 1) - p->point[i].x;
+    }
+    p->cx = o->margin + (flip ? 1 - box_x : box_x) * o->size;
+    p->cy = o->margin + box_y * o->size;
+    p->w = box_w * o->size;
+    p->h = box_h * o->size;
+    return covered ? cover_face(p, o, r, e) : GUISE_OK;
+}
+
+static float sample(const float *p, int side, double x, double y)
+{
+    int x0 = (int)x, y0 = (int)y;
+    float a = (float)(x - x0), b = (float)(y - y0);
+    p += y0 * side + x0;
+    return (p[0] * (1 - a) + p[1] * a) * (1 - b) + (p[side] * (1 - a) + p[side + 1] * a) * b;
+}
+
+// Lay the patch over the scene under t, from patch to scene, with an edge that falls over `soft`
+// pixels of the patch, keeping `keep` of its margin. Shrunk by more than two, pixels are averaged.
+static void lay(train_scene *s, const patch *p, face_transform t, double keep, double soft,
+                int margin)
+{
+    face_transform back = face_invert(t);
+    int many = (int)fmin(6, fmax(1, round(1 / face_scale(t))));
+    double edge = margin * (1 - keep), last = p->side - 1 - edge;
+    size_t area = (size_t)s->side * (size_t)s->side, from = (size_t)p->side * (size_t)p->side;
+    for (int y = 0; y < s->side; y++)
+        for (int x = 0; x < s->side; x++) {
+            float sum[3] = {0}, weight = 0;
+            for (int k = 0; k < many * many; k++) {
+                double dx = (k % many + 0.5) / many - 0.5, dy = (k / many + 0.5) / many - 0.5;
+                double u = back.m[0] * (x + dx) + back.m[1] * (y + dy) + back.m[2];
+                double v = back.m[3] * (x + dx) + back.m[4] * (y + dy) + back.m[5];
+                double inside = fmin(fmin(u - edge, last - u), fmin(v - edge, last - v));
+                if (inside < 0 || u >= p->side - 1 || v >= p->side - 1) continue;
+                float w = (float)fmin(1, soft > 0 ? inside / soft : 1);
+                for (size_t c = 0; c < 3; c++)
+                    sum[c] += w * sample(p->planes + c * from, p->side, u, v);
+                weight += w;
+            }
+            float share = weight / (float)(many * many);
+            for (size_t c = 0; weight > 0 && c < 3; c++) {
+                float *to = &s->planes[c * area + (size_t)(y * s->side + x)];
+                *to = *to * (1 - share) + sum[c] / weight * share;
+            }
+        }
+}
+
+// Boxes that overlap by more than a little: the lower face would be hidden.
+static bool crowded(const train_scene *s, double cx, double cy, double size)
+{
+    for (int i = 0; i < s->n; i++) {
+        const scene_face *f = &s->face[i];
+        double d = fmax(fabs(cx - f->cx), fabs(cy - f->cy));
+        if (d < 0.6 * (size + f->h)) return true;
+    }
+    return false;
+}
+
+static void note_face(train_scene *s, const patch *p, face_transform t)
+{
+    scene_face *f = &s->face[s->n];
+    double k = face_scale(t);
+    face_point middle = face_apply(t, (face_point){(float)p->cx, (float)p->cy});
+    *f = (scene_face){middle.x, middle.y, (float)(p->w * k), (float)(p->h * k), {{0, 0}}};
+    for (int i = 0; i < FACE_POINTS; i++) f->point[i] = face_apply(t, p->point[i]);
+    // more than half outside is no face any more
+    if (middle.x > 0 && middle.y > 0 && middle.x < (float)s->side && middle.y < (float)s->side)
+        s->n++;
+}
+
+// One face of the given height with its box's centre at (cx, cy).
+static guise_status add_face(train_scene *s, patch *p, const scene_options *o, double height,
+                             double cx, double cy, base_rng *r, base_error *e)
+{
+    guise_status st = take_patch(p, o, r, e);
+    bool little = base_rng_uniform(r) < 0.7;
+    double most = little ? fmin(15, o->turn) : o->turn;
+    double angle = between(r, -most, most) * 3.14159265358979 / 180;
+    double keep = base_rng_uniform(r), soft = base_rng_uniform(r) < 0.5 ? between(r, 0, 30) : 0;
+    if (st) return st;
+    double k = height / p->h, c = k * cos(angle), n = k * sin(angle);
+    face_transform t = {{c, -n, cx - c * p->cx + n * p->cy, n, c, cy - n * p->cx - c * p->cy}};
+    lay(s, p, t, keep, soft, o->margin);
+    note_face(s, p, t);
+    return GUISE_OK;
+}
+
+static guise_status lay_faces(train_scene *s, patch *p, const scene_options *o, base_rng *r,
+                              base_error *e)
+{
+    static const int counts[] = {0, 0, 1, 1, 1, 2, 2, 3, 4, 5};
+    bool fills = base_rng_uniform(r) < 0.35; // a photo that covers the whole scene
+    int n = fills ? 1 : counts[base_rng_range(r, 0, 9)];
+    guise_status st = GUISE_OK;
+    for (int i = 0; !st && i < n; i++) {
+        double span = fills ? 0.95 : i ? 0.4 : 0.8;
+        double least = fills ? 0.4 * s->side : o->smallest;
+        double height = exp(between(r, log(least), log(span * s->side)));
+        double cx = between(r, 0, s->side), cy = between(r, 0, s->side);
+        if (fills) cx = between(r, 0.35, 0.65) * s->side, cy = between(r, 0.35, 0.65) * s->side;
+        if (i && crowded(s, cx, cy, height)) continue;
+        st = add_face(s, p, o, height, cx, cy, r, e);
+    }
+    return st;
+}
+
+// What a JPEG file of low quality leaves of it.
+static guise_status compress(train_scene *s, base_rng *r, base_error *e)
+{
+    base_image m = {0};
+    int quality = base_rng_range(r, 12, 60);
+    guise_status st = base_image_new(&m, s->side, s->side, e);
+    if (!st) base_image_from_planes(&m, s->planes, false, 255, 0);
+    if (!st) st = media_photo_compress(&m, quality, e);
+    if (!st) base_image_to_planes(&m, false, 1.0f / 255, 0, s->planes);
+    base_image_free(&m);
+    return st;
+}
+
+guise_status train_scene_draw(train_scene *s, const scene_options *o, float *clean, base_rng *r,
+                              base_error *e)
+{
+    patch p = {.side = o->size + 2 * o->margin};
+    p.planes = base_alloc(3 * (size_t)p.side * (size_t)p.side, sizeof *p.planes);
+    if (!p.planes) return base_no_memory(e);
+    s->n = 0;
+    draw_ground(s, r);
+    guise_status st = lay_faces(s, &p, o, r, e);
+    base_free(p.planes);
+    memcpy(clean, s->planes, 3 * (size_t)s->side * (size_t)s->side * sizeof *clean);
+    const train_spoil_chances c = {.grey = 0.1 * o->spoil,
+                                   .light = 0.25 * o->spoil,
+                                   .small = 0.05 * o->spoil,
+                                   .blur = 0.1 * o->spoil,
+                                   .noise = 0.15 * o->spoil};
+    if (!st) st = train_spoil(s->planes, s->side, &c, r, e);
+    bool coarse = base_rng_uniform(r) < 0.15 * o->spoil;
+    return st || !coarse ? st : compress(s, r, e);
+}

@@ -1,0 +1,193 @@
+// test_own.c -- the recogniser and the detector of our own learn from drawn people, resume to the
+// same bits, and load as frozen networks; what makes photos worse, and scenes put together.
+#include "model/frozen.h"
+#include "test.h"
+#include "train/spoil.h"
+#include "train/system.h"
+#include "train/toy_teach.h"
+#include <math.h>
+
+enum { SIDE = 40, AREA = SIDE * SIDE };
+
+static void draw(float *planes)
+{
+    for (int c = 0; c < 3; c++)
+        for (int i = 0; i < AREA; i++)
+            planes[c * AREA + i] = (float)((i % SIDE / 4 + i / SIDE / 4 + c) % 3) / 2;
+}
+
+// Mean |dx|: how much detail there is.
+static double detail(const float *planes)
+{
+    double sum = 0;
+    for (int i = 0; i < 3 * AREA - 1; i++) sum += fabs((double)planes[i + 1] - (double)planes[i]);
+    return sum / (3 * AREA);
+}
+
+static void spoilt(float *planes, train_spoil_chances c)
+{
+    base_rng r = {9};
+    draw(planes);
+    CHECK(!train_spoil(planes, SIDE, &c, &r, NULL));
+    for (int i = 0; i < 3 * AREA; i++) CHECK(planes[i] >= 0 && planes[i] <= 1);
+}
+
+TEST(photos_are_made_worse_as_asked)
+{
+    static float before[3 * AREA], now[3 * AREA];
+    draw(before);
+    spoilt(now, (train_spoil_chances){0});
+    CHECK(!memcmp(before, now, sizeof now));
+    spoilt(now, (train_spoil_chances){.grey = 1});
+    for (int i = 0; i < AREA; i++) CHECK(now[i] == now[AREA + i] && now[i] == now[2 * AREA + i]);
+    spoilt(now, (train_spoil_chances){.blur = 1});
+    CHECK(detail(now) < 0.8 * detail(before));
+    spoilt(now, (train_spoil_chances){.small = 1});
+    CHECK(detail(now) < 0.8 * detail(before));
+    spoilt(now, (train_spoil_chances){.noise = 1});
+    CHECK(detail(now) > detail(before));
+    spoilt(now, (train_spoil_chances){.light = 1});
+    CHECK(memcmp(before, now, sizeof now) != 0);
+    spoilt(now, (train_spoil_chances){.cover = 1});
+    CHECK(memcmp(before, now, sizeof now) != 0);
+}
+
+// Where everything lies; made by the first case that needs it.
+typedef struct {
+    char data[500], marks[600], teacher[500];
+} place;
+
+static bool get_ready(place *p)
+{
+    base_error e = {{0}};
+    snprintf(p->data, sizeof p->data, "%s", test_scratch("own_people"));
+    snprintf(p->marks, sizeof p->marks, "%s_landmarks5.txt", p->data);
+    snprintf(p->teacher, sizeof p->teacher, "%s", test_scratch("own_teacher.onnx"));
+    if (base_is_dir(p->data)) return true;
+    toy_teaching t = {.kind = TOY_TEACHER, .faces = 200, .steps = 20, .seed = 3};
+    bool ok = !toy_set_write(&(toy_set){.people = 12, .photos = 3, .side = 128, .seed = 2}, p->data,
+                             &e) &&
+              !toy_teach(&t, p->teacher, &e);
+    if (!ok) printf("    %s\n", e.text);
+    return ok;
+}
+
+// Sums of the loss `name` over the log's first and last three lines.
+typedef struct {
+    const char *name; // " imitate "
+    int lines, stop_at;
+    double first, last[3];
+} watched;
+
+static bool watch(void *user, const train_progress *p)
+{
+    watched *w = user;
+    const char *at = p->line ? strstr(p->line, w->name) : NULL;
+    if (at) {
+        double v = strtod(at + strlen(w->name), NULL);
+        if (w->lines < 3) w->first += v;
+        w->last[w->lines++ % 3] = v;
+    }
+    return !w->stop_at || p->step < w->stop_at;
+}
+
+typedef struct {
+    const char *recipe, *loss;
+    double factor; // that its loss falls by, at least
+    const char *set[16];
+} learner;
+
+static const learner learners[] = {
+    {"face-id",
+     " imitate ",
+     0.7,
+     {"batch=8", "steps=60", "log_every=2", "generator_options=width=4", "lr=4e-3", "decay=0",
+      "ema=0.9", "spoil=0.3"}},
+    {"face-detector",
+     " score ",
+     0.75,
+     {"batch=2", "steps=60", "log_every=2", "generator_options=width=4", "lr=4e-3", "decay=0",
+      "ema=0.9", "scene=96", "size=64", "shift=16"}},
+};
+enum { LEARNERS = sizeof learners / sizeof *learners };
+
+static guise_status train(const place *p, const learner *l, const char *out, watched *w, bool again)
+{
+    base_error e = {{0}};
+    size_t n = 0;
+    while (l->set[n]) n++;
+    train_config c = {.recipe = l->recipe,
+                      .set = l->set,
+                      .n_set = n,
+                      .data = p->data,
+                      .out = out,
+                      .identity = p->teacher,
+                      .landmarks = p->marks,
+                      .resume = again,
+                      .progress = watch,
+                      .user = w};
+    guise_status s = train_start(&c, &e);
+    if (s) printf("    %s: %s\n", l->recipe, e.text);
+    return s;
+}
+
+static bool same_weights(const char *a, const char *b)
+{
+    base_tensors t[2] = {{0}};
+    bool same = !weights_safetensors_read(&t[0], a, NULL) &&
+                !weights_safetensors_read(&t[1], b, NULL) && t[0].n && t[0].n == t[1].n;
+    for (size_t i = 0; same && i < t[0].n; i++)
+        same = base_tensor_bytes(&t[0].at[i]) == base_tensor_bytes(&t[1].at[i]) &&
+               !memcmp(t[0].at[i].data, t[1].at[i].data, base_tensor_bytes(&t[0].at[i]));
+    base_tensors_free(&t[0]);
+    base_tensors_free(&t[1]);
+    return same;
+}
+
+TEST(they_learn_and_resume_to_the_same_bits)
+{
+    place p;
+    CHECK(get_ready(&p));
+    for (int i = 0; i < LEARNERS; i++) {
+        const learner *l = &learners[i];
+        watched w = {.name = l->loss}, half = {.name = l->loss, .stop_at = 7};
+        char whole[500], halves[500], a[600], b[600];
+        snprintf(whole, sizeof whole, "%s-%s", test_scratch("own-whole"), l->recipe);
+        snprintf(halves, sizeof halves, "%s-%s", test_scratch("own-halves"), l->recipe);
+        CHECK(!train(&p, l, whole, &w, false));
+        double last = w.last[0] + w.last[1] + w.last[2];
+        CHECK(w.lines >= 6 && last < l->factor * w.first);
+        if (!(last < l->factor * w.first)) printf("    %s: %g to %g\n", l->recipe, w.first, last);
+        CHECK(!train(&p, l, halves, &half, false));
+        half.stop_at = 0;
+        CHECK(!train(&p, l, halves, &half, true));
+        snprintf(a, sizeof a, "%s/generator.safetensors", whole);
+        snprintf(b, sizeof b, "%s/generator.safetensors", halves);
+        CHECK(same_weights(a, b));
+        model_frozen *f = NULL;
+        CHECK(!model_frozen_open(&f, a, NULL) && model_frozen_outputs(f) >= 1);
+        model_frozen_close(&f);
+    }
+}
+
+TEST(bad_requests_are_refused)
+{
+    place p;
+    watched w = {.name = " "};
+    base_error e = {{0}};
+    train_options o;
+    CHECK(get_ready(&p));
+    const char *scene[] = {"scene=100"}, *turn[] = {"turn=200"};
+    const train_recipe *r = train_recipe_find("face-detector");
+    CHECK(train_options_fill(&o, r, scene, 1, &e) && strstr(e.text, "multiple of 32"));
+    e = (base_error){{0}};
+    CHECK(train_options_fill(&o, r, turn, 1, &e) && strstr(e.text, "turn"));
+    const learner wrong = {"face-id", " ", 1, {"generator=simswap", "steps=1"}};
+    CHECK(train(&p, &wrong, test_scratch("own-wrong"), &w, false) == GUISE_BAD_ARGUMENT);
+}
+
+int main(int argc, char **argv)
+{
+    return RUN(argc, argv, CASE(photos_are_made_worse_as_asked),
+               CASE(they_learn_and_resume_to_the_same_bits), CASE(bad_requests_are_refused));
+}
