@@ -62,13 +62,13 @@ static const eval_definition definitions[METRICS] = {
                     "Euclidean distance of the 10 expression parameters of 3DDFA_V2 of the result "
                     "and of the target, each divided by its deviation over that network's training "
                     "data; measured as the pose",
-                    "after Li et al. 2020 (FaceShifter), with another model", -1, 3},
+                    "after Li et al. 2020 (FaceShifter), with another model", -1, 2},
     [SHAPE] = {"shape_error", "shape error", "standard deviations",
                "Euclidean distance of the 40 shape parameters of 3DDFA_V2 of the result and of the "
                "source, each divided by its deviation; measured as the pose",
-               "after Kim et al. 2022 (Smooth-Swap), with another model", -1, 3},
+               "after Kim et al. 2022 (Smooth-Swap), with another model", -1, 2},
     [SHAPE_UNSWAPPED] = {"shape_unswapped", "shape error without a swap", "standard deviations",
-                         "the same distance of the target to the source", "ours", 0, 3},
+                         "the same distance of the target to the source", "ours", 0, 2},
     [SELF_L1] = {"self_l1", "self-swap, L1", "share of full range",
                  "target with its own identity: mean absolute difference to the target's crop over "
                  "pixels and channels, 0 to 1",
@@ -95,7 +95,7 @@ static const eval_definition frechet = {
     "network and on how many there are: no FID of another protocol compares",
     "Heusel et al. 2017, eq. 6, with other features",
     -1,
-    3};
+    2};
 static const eval_definition frechet_floor = {
     "frechet_floor",
     "Frechet distance, targets",
@@ -103,7 +103,7 @@ static const eval_definition frechet_floor = {
     "the same for the target photos themselves: what no swap reaches",
     "ours",
     0,
-    3};
+    2};
 static const eval_definition parameters = {
     "parameters", "parameters", "million", "trained numbers of the generator", "ours", -1, 2};
 static const eval_definition macs = {
