@@ -76,15 +76,17 @@ static const char *faces(void) // made once
 
 typedef struct {
     int stop_at;
-    double first, last; // auc as measured
+    const char *what;   // a word of the log's lines; NULL: auc
+    double first, last; // its values
 } watched;
 
 static bool watch(void *user, const train_progress *p)
 {
     watched *w = user;
-    const char *auc = p->line ? strstr(p->line, " auc ") : NULL;
-    if (auc) w->last = strtod(auc + 5, NULL);
-    if (auc && w->first == 0) w->first = w->last;
+    const char *word = w->what ? w->what : " auc ",
+               *at_word = p->line ? strstr(p->line, word) : NULL;
+    if (at_word) w->last = strtod(at_word + strlen(word), NULL);
+    if (at_word && w->first == 0) w->first = w->last;
     return !w->stop_at || p->step < w->stop_at;
 }
 
@@ -290,6 +292,36 @@ TEST(resumed_runs_give_the_same_bits) // R1 is at step 16, and its last value is
     base_tensors_free(&t);
 }
 
+TEST(swapper_learns_identity_from_the_embedder)
+{
+    static const char *const set[] = {
+        "size=32",
+        "batch=8",
+        "steps=120",
+        "lr=3e-3",
+        "lr_warmup=5",
+        "adv_from=-1",
+        "id_start=4",
+        "id_ramp=0",
+        "lambda_rec=0",
+        "rec_other=0",
+        "rec_edge=0",
+        "ema=0",
+        "decay=0",
+        "log_every=10",
+        "same=0",
+        "save_every=1000",
+        "sample_every=0",
+        "measure_every=0",
+        "generator_options=width=8 multipliers=1,2,2 blocks=1 cond=32 front=scaled-mlp"};
+    watched w = {.what = " id "};
+    char onnx[600];
+    snprintf(onnx, sizeof onnx, "%s", test_scratch("id/embedder.onnx"));
+    CHECK(!start("smoothswap-64", test_scratch("learns"), onnx, false, &w, set,
+                 sizeof set / sizeof *set));
+    CHECK(w.first > 0.3 && w.last < 0.5 * w.first);
+}
+
 TEST(bad_options_are_one_sentence)
 {
     static const char *const bad[][3] = {
@@ -319,5 +351,5 @@ int main(int argc, char **argv)
     return RUN(argc, argv, CASE(verification_by_hand), CASE(embedder_learns_to_tell_people_apart),
                CASE(embedder_is_a_recogniser_like_any_other),
                CASE(embedder_sees_what_it_learnt_from), CASE(resumed_runs_give_the_same_bits),
-               CASE(bad_options_are_one_sentence));
+               CASE(swapper_learns_identity_from_the_embedder), CASE(bad_options_are_one_sentence));
 }
