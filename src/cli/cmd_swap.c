@@ -82,7 +82,7 @@ static int run(const cli_call *c)
 
 const cli_command cmd_swap = {
     .name = "swap",
-    .args = "SOURCE... TARGET -o OUT",
+    .args = "[SOURCE...] TARGET -o OUT",
     .summary = "put the face of SOURCE on the face in TARGET",
     .notes =
         "SOURCE is a photo or a saved face (see guise embed); of several the mean is taken.\n"
@@ -90,8 +90,9 @@ const cli_command cmd_swap = {
         "Ctrl-C ends that early, with the best so far.\n"
         "The result says in its metadata that it was made by a swap.",
     .example = "  guise swap ann.jpg bob.jpg -o swapped.jpg\n"
+               "  guise swap bob.jpg --weights ann/generator.safetensors -o swapped.jpg\n"
                "  guise swap ann.safetensors group.jpg --reference bob.jpg -o swapped.png",
-    .least = 2,
+    .least = 1,
     .most = -1,
     .options = table,
     .size = sizeof(options),

@@ -85,12 +85,20 @@ static bool progress(void *user, const guise_progress *p)
     return !cli_stopped();
 }
 
+// Some recipes take folders of their own: --a DIR --b DIR.
+static bool names_photos(const cli_call *c)
+{
+    for (size_t i = 0; i < c->n_set; i++)
+        if (!strncmp(c->set[i], "a=", 2)) return true;
+    return false;
+}
+
 static int run(const cli_call *c)
 {
     const options *o = c->options;
     if (o->list) return c->n ? list_options(c->arg[0], o->json) : list_recipes(o->json);
     if (!c->n) return cli_usage("train", "say which recipe; try: guise train --list");
-    if (!o->train.data || !o->train.out)
+    if ((!o->train.data && !names_photos(c)) || !o->train.out)
         return cli_usage("train", "say where photos are with --data and where to write with --out");
     state st = {.terminal = isatty(STDOUT_FILENO)};
     guise_train_options t = o->train;
@@ -124,7 +132,8 @@ const cli_command cmd_train = {
              "Ctrl-C saves and ends; --resume goes on, to the same bits as without a stop.",
     .example = "  guise train --list\n"
                "  guise train simswap-128 --data photos --out run --steps 60000\n"
-               "  guise train simswap-128 --data photos --out run --resume",
+               "  guise train simswap-128 --data photos --out run --resume\n"
+               "  guise train deepfakes-small --a photos/ann --b photos/bob --out run",
     .least = 0,
     .most = 1,
     .options = table,

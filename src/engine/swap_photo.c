@@ -13,6 +13,17 @@ bool engine_is_saved_face(const char *path)
     return dot && !strcmp(dot, ".safetensors");
 }
 
+static bool takes_nobody(const generator *net) { return !strcmp(net->identity, "none"); }
+
+// The identity for a generator that takes none.
+static guise_status nobody(guise_engine *g, const generator *net, guise_identity *id)
+{
+    snprintf(id->network, sizeof id->network, "%s", net->identity);
+    id->n = (size_t)net->length;
+    id->at = base_alloc(id->n, sizeof *id->at);
+    return id->at ? GUISE_OK : base_no_memory(&g->error);
+}
+
 static guise_status no_face(guise_engine *g, const char *path, float best)
 {
     double least = g->config.score > 0 ? g->config.score : 0.6;
@@ -169,10 +180,19 @@ static guise_status swap_aligned(job *j, guise_image *m)
     return GUISE_OK;
 }
 
-static guise_status check_options(guise_engine *g, size_t n, const guise_swap_options *o)
+// A generator of one person's face (DeepFakes) takes no source, any other at least one.
+static guise_status check_sources(guise_engine *g, const generator *net, size_t n)
+{
+    if (takes_nobody(net) == !n) return GUISE_OK;
+    if (!n) return base_fail(&g->error, GUISE_BAD_ARGUMENT, "a swap needs at least one source");
+    return base_fail(
+        &g->error, GUISE_BAD_ARGUMENT,
+        "%s makes the face of one person, so it takes no source: name the target alone", net->name);
+}
+
+static guise_status check_options(guise_engine *g, const guise_swap_options *o)
 {
     base_error *e = engine_begin(g);
-    if (!n) return base_fail(e, GUISE_BAD_ARGUMENT, "a swap needs at least one source");
     if (o->reference && (o->all || o->aligned))
         return base_fail(e, GUISE_BAD_ARGUMENT, "reference goes neither with all nor with aligned");
     if (o->invert < 0)
@@ -196,17 +216,20 @@ guise_status guise_swap_photo(guise_engine *g, const char *const source[], size_
     guise_image m = {0};
     face_recogniser *r = NULL;
     double start = base_seconds();
-    guise_status s = check_options(g, n, j.o);
+    guise_status s = check_options(g, j.o);
     if (!s) s = engine_generator(g, &net);
+    if (!s) s = check_sources(g, net, n);
     bool photos = j.o->reference != NULL;
     for (size_t i = 0; i < n; i++) photos |= !engine_is_saved_face(source[i]);
-    if (!s && photos) s = engine_recogniser(g, net->identity, &r);
+    if (!s && photos) s = engine_recogniser(g, n ? net->identity : NULL, &r);
     const char *layout = !s && j.o->aligned ? face_template_name(net->layout) : NULL;
     if (layout && j.o->layout) layout = j.o->layout;
     j.layout = layout;
     j.net = net;
     double identify = base_seconds();
-    if (!s) s = sources_identity(g, source, n, layout, &j.source, &j.report->best);
+    if (!s)
+        s = n ? sources_identity(g, source, n, layout, &j.source, &j.report->best)
+              : nobody(g, net, &j.source);
     j.report->seconds[1] = base_seconds() - identify;
     if (!s) s = guise_image_read(g, target, &m);
     if (!s) s = j.o->aligned ? swap_aligned(&j, &m) : swap_faces(&j, &m);

@@ -59,8 +59,8 @@ static char *detector_file(const guise_engine *g)
 guise_status guise_train(guise_engine *g, const char *recipe, const guise_train_options *o)
 {
     base_error *e = engine_begin(g);
-    if (!o || !o->data || !o->out)
-        return base_fail(e, GUISE_BAD_ARGUMENT, "training needs data and out, two directories");
+    if (!o || !o->out)
+        return base_fail(e, GUISE_BAD_ARGUMENT, "training needs out, a directory for the run");
     if (!train_recipe_find(recipe))
         return base_fail(e, GUISE_BAD_ARGUMENT, "there is no recipe '%s'; see guise train --list",
                          recipe);

@@ -5,6 +5,7 @@
 // maps are flattened with the channel last; Glorot-uniform kernels, zero biases.
 #include "model/deepfakes.h"
 #include "model/nets.h"
+#include <string.h>
 
 static void init(nn m, tg_shape weight)
 {
@@ -116,6 +117,7 @@ static const base_field options[] = {
     {"dense", 0, BASE_INT, AT(dense), "0", "length of the code; 0: 8 width, lowmem 4 width"},
     {"lowmem", 0, BASE_FLAG, AT(lowmem), NULL, "without the fourth convolution"},
     {"stages", 0, BASE_FLAG, AT(stages), NULL, "give every stage as a further output"},
+    {"person", 0, BASE_TEXT, AT(person), "a", "whose face a swap makes: a or b"},
     {0}};
 
 static void build(nn m, const void *o, model_ports *io)
@@ -125,6 +127,32 @@ static void build(nn m, const void *o, model_ports *io)
     model_out(io, "out_B", model_deepfakes_decode(m, code, 'B', o, io));
 }
 
+static int stride(const void *o)
+{
+    (void)o;
+    return 16;
+}
+
+static void fit(void *o, int size, int latent) // who it is, is in the weights
+{
+    (void)o;
+    (void)size;
+    (void)latent;
+}
+
+static tg_node *swap(nn m, tg_node *target, tg_node *id, const void *given)
+{
+    (void)id;
+    const model_deepfakes_options *o = given;
+    bool b = o->person && !strcmp(o->person, "b");
+    if (o->person && !b && strcmp(o->person, "a") != 0)
+        return tg_fail(m.graph, "deepfakes: person is a or b, not %s", o->person);
+    tg_node *code = model_deepfakes_encode(m, target, o, NULL);
+    return model_deepfakes_decode(m, code, b ? 'B' : 'A', o, NULL);
+}
+
+static const model_swapper swapper = {stride, fit, swap, NULL};
+
 const model_net model_net_deepfakes = {
     .name = "deepfakes",
     .summary = "DeepFakes autoencoder (2017): one encoder, a decoder for each of two people",
@@ -133,4 +161,5 @@ const model_net model_net_deepfakes = {
     .options = options,
     .size = sizeof(model_deepfakes_options),
     .build = build,
+    .swapper = &swapper,
 };

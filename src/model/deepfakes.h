@@ -9,6 +9,7 @@ typedef struct {
     int dense;   // length of the code; 0: 8 width, lowmem 4 width
     bool lowmem; // without the fourth convolution
     bool stages;
+    const char *person; // whose face a swap makes: "a" (NULL too) or "b"
 } model_deepfakes_options;
 
 // img [n,3,h,w] 0..1, h and w multiples of 16 -> code [n,4 width,h/8,w/8]

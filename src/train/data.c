@@ -180,6 +180,29 @@ guise_status train_photos_read(train_photos *p, const char *data, const char *la
     return s;
 }
 
+guise_status train_photos_add(train_photos *p, const char *dir, const char *landmarks,
+                              base_error *e)
+{
+    marks m = {0};
+    size_t before = p->n, n = strlen(dir);
+    char *data = NULL, *person = NULL, *slash = NULL;
+    while (n > 1 && dir[n - 1] == '/') n--;
+    data = base_format("%.*s", (int)n, dir);
+    slash = data ? strrchr(data, '/') : NULL;
+    person = base_copy_text(slash ? slash + 1 : data ? data : "");
+    guise_status s = data && person ? GUISE_OK : base_no_memory(e);
+    if (!s && slash) slash[slash == data] = 0; // the folder that it lies in
+    if (!s && !base_is_dir(dir)) s = base_fail(e, GUISE_IO, "there is no folder %s", dir);
+    if (!s) s = marks_find(&m, slash ? data : ".", landmarks, e);
+    if (!s) s = add_person(p, slash ? data : ".", person, &m, e);
+    if (!s && p->n == before) s = base_fail(e, GUISE_NO_FACE, "%s holds no photos", dir);
+    marks_free(&m);
+    base_free(data);
+    base_free(person);
+    if (s) train_photos_free(p);
+    return s;
+}
+
 void train_photos_free(train_photos *p)
 {
     for (size_t i = 0; i < p->n; i++) base_free(p->at[i].path);

@@ -26,6 +26,10 @@ typedef enum { TRAIN_PEOPLE, TRAIN_HELD_OUT, TRAIN_EVERYBODY } train_split;
 // there is one). Errors: GUISE_IO, GUISE_BAD_FILE, GUISE_NO_FACE for no photo at all.
 guise_status train_photos_read(train_photos *p, const char *data, const char *landmarks,
                                train_split split, base_error *e);
+// Add DIR/*, all of one person. Landmarks from the file (NULL: beside the folder that DIR lies in).
+// Errors: as above; p is freed then.
+guise_status train_photos_add(train_photos *p, const char *dir, const char *landmarks,
+                              base_error *e);
 void train_photos_free(train_photos *p);
 // Read the photo, and find its face where the landmarks are not known. d may be NULL.
 // Errors: GUISE_NO_FACE, GUISE_IO, GUISE_BAD_FILE.

@@ -11,7 +11,7 @@ const float *train_run_weights(train_run *r)
     return l->average ? l->average : nn_params_data(l->params);
 }
 
-static guise_status add_half(base_tensors *to, const base_tensor *x, base_error *e)
+guise_status train_add_half(base_tensors *to, const base_tensor *x, base_error *e)
 {
     if (x->dtype != BASE_F32)
         return base_tensors_add(to, x->name, x->dtype, x->rank, x->dim, x->data)
@@ -36,7 +36,7 @@ enum { WORDS = 12 };
 static void words(train_run *r, word w[WORDS])
 {
     const train_config *c = r->c;
-    const char *slash = strrchr(c->data, '/');
+    const char *data = c->data ? c->data : "folders of their own", *slash = strrchr(data, '/');
     w[0] = (word){CARD_NETWORK, base_copy_text(r->work.network[0].net->name)};
     w[1] = (word){CARD_OPTIONS, train_network_print(&r->work.network[0])};
     w[2] = (word){CARD_SIZE, base_format("%d", r->o.size)};
@@ -44,9 +44,9 @@ static void words(train_run *r, word w[WORDS])
     w[4] = (word){CARD_IDENTITY, base_copy_text(r->identity.network ? r->identity.name : "none")};
     w[5] = (word){CARD_LENGTH, base_format("%d", r->identity.length)};
     w[6] = (word){CARD_LICENCE, base_copy_text(c->licence ? c->licence : "unknown")};
-    w[7] = (word){CARD_DATA, base_format("%zu photos of %d people: %s", train_cache_n(r->cache),
-                                         train_cache_people(r->cache),
-                                         slash && slash[1] ? slash + 1 : c->data)};
+    w[7] = (word){CARD_DATA,
+                  base_format("%zu photos of %d people: %s", train_cache_n(r->cache),
+                              train_cache_people(r->cache), slash && slash[1] ? slash + 1 : data)};
     w[8] = (word){CARD_RECIPE, base_format("%s %s", r->recipe->name, r->options_text)};
     w[9] = (word){CARD_COMMIT, base_copy_text(c->commit ? c->commit : "unknown")};
     w[10] = (word){CARD_TRAINED, base_format("%d steps of %d photos in %.1f hours", r->step,
@@ -58,7 +58,7 @@ static guise_status write_weights(train_run *r, const word w[WORDS], base_error 
 {
     base_tensors full = {0}, half = {0};
     guise_status s = nn_save(r->work.learner[0].params, train_run_weights(r), &full, e);
-    for (size_t i = 0; !s && i < full.n; i++) s = add_half(&half, &full.at[i], e);
+    for (size_t i = 0; !s && i < full.n; i++) s = train_add_half(&half, &full.at[i], e);
     for (int i = 0; !s && i < WORDS; i++)
         if (w[i].key && (!w[i].value || !base_tensors_set_meta(&half, w[i].key, w[i].value)))
             s = base_no_memory(e);

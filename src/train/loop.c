@@ -22,7 +22,8 @@ static guise_status open_recipe(train_run *r, base_error *e)
     if (!r->recipe)
         return base_fail(e, GUISE_BAD_ARGUMENT, "there is no recipe '%s'",
                          c->recipe ? c->recipe : "");
-    if (!c->data || !c->out || (!c->identity && !r->recipe->system->no_identity))
+    const train_system *system = r->recipe->system;
+    if ((!c->data && !system->photos) || !c->out || (!c->identity && !system->no_identity))
         return base_fail(e, GUISE_BAD_ARGUMENT,
                          "training needs a folder of photos, a folder for "
                          "the run, and a recogniser");
@@ -38,6 +39,14 @@ static guise_status open_recipe(train_run *r, base_error *e)
     return base_make_dir(c->out, e);
 }
 
+static guise_status read_photos(const train_run *r, train_split split, train_photos *p,
+                                train_cache_options *crops, base_error *e)
+{
+    const train_system *system = r->o.system;
+    if (system->photos) return system->photos(&r->o, r->c->landmarks, p, crops, e);
+    return train_photos_read(p, r->c->data, r->c->landmarks, split, e);
+}
+
 static guise_status open_cache(train_run *r, train_split split, const char *out, train_cache **to,
                                base_error *e)
 {
@@ -50,7 +59,7 @@ static guise_status open_cache(train_run *r, train_split split, const char *out,
                              .detector = c->detector,
                              .progress = tell_cache,
                              .user = r};
-    guise_status s = train_photos_read(&photos, c->data, c->landmarks, split, e);
+    guise_status s = read_photos(r, split, &photos, &o, e);
     if (!s) s = train_cache_open(to, &photos, &o, e);
     train_photos_free(&photos);
     return s;
@@ -108,7 +117,11 @@ static guise_status open_identity(train_run *r, base_error *e)
     return s;
 }
 
-static bool swaps(const train_run *r) { return r->work.network[0].net->swapper != NULL; }
+// Does it swap the faces of any people?
+static bool swaps(const train_run *r)
+{
+    return r->work.network[0].net->swapper && !r->o.system->sample;
+}
 
 static guise_status open_run(train_run *r, base_error *e)
 {

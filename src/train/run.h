@@ -46,6 +46,8 @@ void train_log_line(const train_run *r, char *line, size_t n); // before the row
 
 // export.c: OUT/generator.safetensors (f16, with its card as metadata) and OUT/generator.md.
 guise_status train_export(train_run *r, base_error *e);
+// Add a copy of x, of floats in half precision.
+guise_status train_add_half(base_tensors *to, const base_tensor *x, base_error *e);
 // Parameters that are shown and exported: the average where there is one.
 const float *train_run_weights(train_run *r);
 

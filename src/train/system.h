@@ -64,6 +64,10 @@ struct train_system {
     bool held_out;               // measures on crops of people whom no step sees, if there are any
     size_t state;                // size of train_work.own
     guise_status (*check)(const train_options *o, base_error *e); // further bounds; NULL: none
+    // The photos that options name, in place of DATA's, and the crops to take of them; NULL:
+    // DATA's.
+    guise_status (*photos)(const train_options *o, const char *landmarks, train_photos *p,
+                           train_cache_options *crops, base_error *e);
     // Networks and learners; phases may be planned when first needed.
     guise_status (*open)(train_work *w, base_error *e);
     void (*close)(train_work *w); // of what own points to; NULL: nothing
@@ -73,8 +77,8 @@ struct train_system {
     // One step on the batch. value: the losses, 0 where one took no part.
     guise_status (*step)(train_work *w, int step, base_rng *r, double value[TRAIN_LOSSES],
                          base_error *e);
-    // The rest is NULL for systems whose network 0 swaps (model_net.swapper): then samples,
-    // measurement and export are those of every such network.
+    // The rest is NULL for systems whose network 0 swaps any faces (model_net.swapper): then
+    // samples, measurement and export are those of every such network.
     const char *const *measure_names; // ended by NULL
     guise_status (*measure)(train_work *w, double value[TRAIN_MEASURES], base_error *e);
     guise_status (*sample)(train_work *w, const char *path, base_error *e); // picture, by extension
@@ -85,12 +89,13 @@ extern const train_system *const train_systems[]; // ended by NULL
 extern const train_system train_face_id;
 extern const train_system train_face_detector;
 extern const train_system train_simswap;
-extern const train_system train_smooth_embedder;
+extern const train_system train_deepfakes;
 extern const train_system train_stylegan2;
 extern const train_system train_styleswap;
 extern const train_system train_faceshifter;
 extern const train_system train_hear;
 extern const train_system train_smoothswap;
+extern const train_system train_smooth_embedder;
 
 // Opens all: batch, network 0 and, where adv_from is not negative, network 1 by name, then the
 // system. Closing is right after any failure.

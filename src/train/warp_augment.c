@@ -148,6 +148,11 @@ guise_status train_warp_pair(const float *planes, int side, const train_warp *w,
     return GUISE_OK;
 }
 
+void train_warp_cut(const float *planes, int side, face_transform from, int out, float *to)
+{
+    sample_all(planes, side, &from, false, out, to);
+}
+
 void train_mean_colour(const float *planes, size_t n, int side, double mean[3])
 {
     size_t area = (size_t)side * (size_t)side;

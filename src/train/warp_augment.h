@@ -33,6 +33,9 @@ void train_warp_maps(const train_warp *w, int side, int out, float *map_x, float
 guise_status train_warp_straight(const train_warp *w, int side, int out, face_transform *t,
                                  base_error *e);
 
+// out [3,out,out] is planes where from, from out's pixels to theirs, takes them; 0 outside.
+void train_warp_cut(const float *planes, int side, face_transform from, int out, float *to);
+
 // Mean colour of n pictures; and adding `by` to each channel of one, cut at 0..1. DeepFakes gives
 // person A the mean colour of person B.
 void train_mean_colour(const float *planes, size_t n, int side, double mean[3]);

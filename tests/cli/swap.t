@@ -66,9 +66,10 @@ $ guise swap -w tiny.safetensors face.safetensors crop.png
 exit 2
 err say where to write
 
-$ guise swap crop.png -o none.png
+$ guise swap -w tiny.safetensors crop.png -o none.png
 exit 2
-err it takes SOURCE
+err a swap needs at least one source
+no none.png
 
 $ guise swap -w tiny.safetensors face.safetensors crop.png -o none.png --all --reference crop.png
 exit 2

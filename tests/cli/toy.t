@@ -28,3 +28,29 @@ err 1..4000
 $ guise eval toy --data run --weights run/generator.safetensors
 exit 1
 err run_landmarks5.txt
+
+# DeepFakes of two people: both ways, and the same bits after a stop
+$ D='deepfakes-toy --a toys/faces/toy-0000 --b toys/faces/toy-0001 --decay 0 --sample_every 2 --batch 2'; guise train $D --out whole --steps 4 && guise train $D --out parts --steps 2 && guise train $D --out parts --steps 4 --resume && for f in generator generator-b; do cmp whole/$f.safetensors parts/$f.safetensors; done; cmp whole/generator.safetensors whole/generator-b.safetensors; ls whole/samples
+out step 4/4
+err resuming with changed options
+out generator.safetensors whole/generator-b.safetensors differ
+out step-000000004.jpg
+
+$ guise swap --aligned -w whole/generator-b.safetensors crop.png -o made.png
+out 1 of 1 face swapped by generator-b at 32 pixels
+
+$ guise swap --aligned -w whole/generator.safetensors crop.png crop.png -o none.png
+exit 2
+err takes no source
+no none.png
+
+$ guise eval toy --data toys/faces --weights whole/generator.safetensors --pair true --pairs 3
+out distance to the right swap
+
+$ guise train deepfakes-toy --a toys/faces/toy-0000 --out none --steps 1
+exit 2
+err a=DIR and b=DIR
+
+$ guise train deepfakes-toy --a toys/faces/toy-0000 --b toys/nobody --out none2 --steps 1
+exit 1
+err there is no folder toys/nobody
