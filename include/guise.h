@@ -37,6 +37,7 @@ typedef struct {
     const char *refine; // file of weights that refine its swaps, "": those found; default: none
     const char *detector, *recogniser; // ONNX files; default: yunet_n_dynamic.onnx, the generator's
     double score;                      // least score of a face, 0..1; default 0.6
+    bool fast; // lower precision where the first swap shows it to be faster and within 1e-2
 } guise_config;
 guise_status guise_open(guise_engine **g, const guise_config *c);
 void guise_close(guise_engine **g); // sets *g to NULL; NULL and *g == NULL are fine
@@ -145,8 +146,8 @@ typedef struct {
     size_t n_set;
     bool train, fast, measure; // batch statistics, new buffers; lower precision; run: as bench does
     const char *grad, *without; // output whose gradient is wanted, export's only; parts of planning
-    unsigned long long seed; // of the initial values
-    int size, batch;         // but for run: h and w of image inputs, 0 means 128; n, 0 means 1
+    unsigned long long seed;    // of the initial values
+    int size, batch;            // but for run: h and w of image inputs, 0 means 128; n, 0 means 1
 } guise_net_options;
 typedef struct {
     size_t inputs, outputs, parameters, bytes; // trained numbers; memory of the plan
@@ -217,8 +218,7 @@ typedef struct {
 void guise_bench_free(guise_bench *b);
 guise_status guise_bench_net(guise_engine *g, const char *net, const guise_net_options *o, int runs,
                              guise_bench *b);
-// Steps of a recipe; of o: set, size, batch. The identity loss needs a configured recogniser.
-//   save  file to write networks, batch and losses of the first step to, or NULL
+// Steps of a recipe; of o: set, size, batch. save: file for networks, batch and losses, or NULL.
 guise_status guise_bench_step(guise_engine *g, const char *recipe, const guise_net_options *o,
                               int runs, const char *save, guise_bench *b);
 guise_status guise_bench_swap(guise_engine *g, const char *source, const char *target, int runs,

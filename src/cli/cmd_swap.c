@@ -26,6 +26,8 @@ static const base_field table[] = {
     {"sharpen", 0, BASE_FLAG, AT(swap.sharpen), NULL, "match sharpness to the target's face"},
     {"refine", 0, BASE_MAYBE, AT(config.refine), NULL,
      "bring back what lay over the face, by the weights found for this generator, or a file's"},
+    {"fast", 0, BASE_FLAG, AT(config.fast), NULL,
+     "lower precision where the first face shows it to be faster and within 1e-2; pays for many"},
     CLI_JSON,
     CLI_DETECTOR,
     CLI_RECOGNISER,

@@ -12,7 +12,8 @@ static guise_status copy_config(guise_engine *g, const guise_config *c)
                                .detector = g->copies[2],
                                .recogniser = g->copies[3],
                                .refine = g->copies[4],
-                               .score = c->score};
+                               .score = c->score,
+                               .fast = c->fast};
     return GUISE_OK;
 }
 
@@ -64,7 +65,7 @@ guise_status engine_generator(guise_engine *g, generator **out)
             s = find_weights(c->model, &path, &g->error);
         else
             s = find_default_generator(&path, &g->error);
-        if (!s) s = generator_open(&g->generator, path, &g->error);
+        if (!s) s = generator_open(&g->generator, path, g->config.fast, &g->error);
         base_free(path);
     }
     *out = g->generator;

@@ -21,7 +21,7 @@ typedef struct {
     struct generator_styled *styled; // NULL: vectors say who it is
 } generator;
 
-guise_status generator_open(generator **out, const char *path, base_error *e);
+guise_status generator_open(generator **out, const char *path, bool fast, base_error *e);
 void generator_close(generator **g);
 // vector: unit length; result points to [3,size,size] RGB, valid until the next run
 guise_status generator_run(generator *g, const base_image *crop, const float *vector,

@@ -18,7 +18,8 @@ static guise_status read_card(generator *g, const base_tensors *t, const char *p
     return train_card_network(&g->net, &c, t, path, e);
 }
 
-static guise_status build(generator *g, const base_tensors *t, const char *path, base_error *e)
+static guise_status build(generator *g, const base_tensors *t, const char *path, bool fast,
+                          base_error *e)
 {
     guise_status s = nn_params_open(&g->params, e);
     size_t pixels = 3 * (size_t)g->size * (size_t)g->size;
@@ -35,20 +36,20 @@ static guise_status build(generator *g, const base_tensors *t, const char *path,
     if (s) return base_fail(e, s, "%s: %s", path, tg_error(g->graph));
     s = load_all(g->params, t, path, e);
     if (!s) s = nn_settle(g->params, 1, e); // what the file has not
-    if (!s) s = tg_plan_open(&g->plan, g->graph, &out, 1, NULL, e);
+    if (!s) s = tg_plan_open(&g->plan, g->graph, &out, 1, &(tg_plan_options){.fast = fast}, e);
     if (!s) s = nn_bind(g->params, g->graph, g->plan, e);
     if (!s) s = tg_plan_bind(g->plan, img, g->crop, e);
     return s ? s : tg_plan_bind(g->plan, id, g->vector, e);
 }
 
-guise_status generator_open(generator **out, const char *path, base_error *e)
+guise_status generator_open(generator **out, const char *path, bool fast, base_error *e)
 {
     *out = NULL;
     base_tensors t = {0};
     generator *g = base_alloc(1, sizeof *g);
     guise_status s = g ? weights_read(&t, path, e) : base_no_memory(e);
     if (!s) s = read_card(g, &t, path, e);
-    if (!s) s = build(g, &t, path, e);
+    if (!s) s = build(g, &t, path, fast, e);
     base_tensors_free(&t);
     *out = g;
     if (s) generator_close(out);

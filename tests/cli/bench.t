@@ -14,6 +14,19 @@ out "threads": 1,
 out "machine_gflops": [1-9]
 out "runs": 2,
 
+# parts of planning left out, and lower precision
+$ guise bench net simswap --set width=4 --set depth=1 --set blocks=1 --set latent=4 --size 16 --runs 1 --without chains,winograd,measure --json -
+json
+out "what": "add"
+out "error": 0.0,
+
+$ guise bench net simswap --set width=4 --set depth=1 --set blocks=1 --set latent=4 --size 16 --runs 1 --without fusion
+exit 2
+err 'fusion' is no step of planning; there are norms, fixed, epilogue
+
+$ guise bench net simswap --set width=4 --set depth=1 --set blocks=1 --set latent=4 --size 16 --runs 1 --fast
+out median
+
 # the places where choices are kept
 $ export GUISE_TUNE=$T/tune; guise bench net simswap --set width=16 --set depth=1 --set blocks=1 --set latent=4 --size 16 --runs 1 2>&1; grep -c ^guise tune; guise bench net simswap --set width=16 --set depth=1 --set blocks=1 --set latent=4 --size 16 --runs 1 2>&1 | grep -c measuring
 exit 1

@@ -15,6 +15,10 @@ json
 out "model": "tiny"
 out "swapped": 1
 
+# lower precision, where this machine has any
+$ guise swap --aligned --fast -w tiny.safetensors face.safetensors crop.png -o fast.png
+out fast.png: 1 of 1 face swapped by tiny
+
 # found by its name
 $ GUISE_WEIGHTS=. guise swap --aligned --model tiny face.safetensors crop.png -o out.png
 out by tiny
