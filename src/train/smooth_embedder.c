@@ -300,6 +300,12 @@ static const train_recipe recipes[] = {
      {PAPER, "generator_options=small=true latent=256", "size=56", "batch=192", "steps=1000",
       "lr=0.1", "tau=0.1", "lr_warmup=30", "ema=0.995", "shift=3", "light=0.15", "colour=0.05",
       "log_every=25", "save_every=50", "measure_every=100", "sample_every=0", NULL}},
+    {"smooth-embedder-toy",
+     &train_smooth_embedder,
+     "drawn faces (guise toy) at 32 px: seconds",
+     {PAPER, "generator_options=width=12 latent=64", "size=32", "batch=48", "steps=900", "lr=0.1",
+      "tau=0.15", "lr_warmup=10", "ema=0.98", "shift=1", "light=0.05", "colour=0.05",
+      "measure_every=300", "sample_every=0", NULL}},
     {0}};
 
 const train_system train_smooth_embedder = {
