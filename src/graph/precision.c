@@ -96,7 +96,7 @@ static guise_status try_step(chooser *c, plan_step *t)
     guise_status s = GUISE_OK;
     bool took = false;
     for (size_t i = 0; !s && !took && i < sizeof types / sizeof *types; i++) {
-        wish.type = types[i];
+        wish.type = (int)types[i];
         s = try_type(c, t, &wish, &took);
     }
     return s;
