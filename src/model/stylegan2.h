@@ -77,9 +77,10 @@ typedef struct {
 // id [n,latent], as the recogniser gives it -> w [n,style]
 tg_node *model_styleswap_identity(nn m, tg_node *id, const model_styleswap_options *o);
 typedef struct {
-    tg_node *out;         // [n,3,s,s]
-    tg_node *rgb;         // before it is laid over the target; not bounded to -1..1
-    tg_node *mask;        // [n,1,s,s] in 0..1; NULL with no_mask
+    tg_node *out;                       // [n,3,s,s]
+    tg_node *rgb;                       // before it is laid over the target; not bounded to -1..1
+    tg_node *mask;                      // [n,1,s,s] in 0..1; NULL with no_mask
+    tg_node *level[MODEL_STYLE_LEVELS]; // the masks at sides 4, 8, ..; the last is `mask`
     tg_node *w, *average; // by model_styleswap_of: [n,style]; the buffer with its mean [style]
 } model_styleswap_made;
 // img [n,3,s,s], the target; latents: w for all layers, or W+ [n,2 levels,style].

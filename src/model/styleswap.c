@@ -126,7 +126,7 @@ static void synthesise_p(nn m, const plan *p, tg_node *const e[], tg_node *laten
     tg_node *x = e[0], *rgb = NULL, *mask = NULL;
     for (int k = 0; k < p->levels; k++) {
         if (k) { // the attributes of the level before, where its mask leaves the target alone
-            tg_node *kept = tg_mul(e[k - 1], rest(tg_sigmoid(mask)));
+            tg_node *kept = tg_mul(e[k - 1], rest(made->level[k - 1]));
             x = tg_concat((tg_node *[]){x, kept}, 2, 1);
             x = conv_p(m, p, x, latents, 2 * k - 1, true);
         }
@@ -134,9 +134,10 @@ static void synthesise_p(nn m, const plan *p, tg_node *const e[], tg_node *laten
         tg_node *w = nn_latent(latents, 2 * k + 1);
         rgb = show(p, "rgb", 4 << k, nn_to_picture(nn_at(m, "to_rgb.%d", k), x, w, rgb, 3, false));
         mask = show(p, "maskpre", 4 << k, to_mask_p(m, x, w, mask, k));
+        made->level[k] = tg_sigmoid(mask);
     }
     made->rgb = rgb;
-    made->mask = tg_sigmoid(mask);
+    made->mask = made->level[p->levels - 1];
 }
 
 // ---- Variant r
@@ -178,7 +179,7 @@ static void synthesise_r(nn m, const plan *p, tg_node *const e[], tg_node *laten
         nn to_mask = k ? nn_at(m, "to_masks.%d", k - 1) : nn_at(m, "to_mask1");
         rgb = show(p, "rgb", 4 << k, nn_to_picture(to_rgb, x, w, rgb, 3, false));
         if (p->masks) mask = tg_sigmoid(nn_to_picture(to_mask, x, w, mask, 1, true));
-        show(p, "mask", 4 << k, mask);
+        made->level[k] = show(p, "mask", 4 << k, mask);
     }
     made->rgb = rgb;
     made->mask = mask;

@@ -179,6 +179,8 @@ guise_status train_step_open(train_step *s, train_learner *l, const train_step_p
 
 guise_status train_step_run(train_step *s, train_learner *l, base_error *e)
 {
+    // what this graph has no gradient for must not keep that of another one
+    memset(l->grad, 0, l->floats * sizeof *l->grad);
     guise_status st = tg_plan_run(s->plan, e);
     float *w = nn_params_data(l->params);
     for (size_t i = 0; !st && i < s->updates; i++) {

@@ -17,7 +17,7 @@
 typedef struct {
     const char *parser;
     double lambda_mask, lambda_fm, id_first, half_life, r1, path;
-    int fm_side, r1_every, path_every;
+    int mask_from, fm_side, r1_every, path_every;
 } options;
 _Static_assert(sizeof(options) <= TRAIN_OWN, "fits into train_options.own");
 
@@ -27,6 +27,8 @@ static const base_field fields[] = {
      "weights of the network parsing, which says what the mask should be, at 14 GMAC a photo; "
      "default: an oval around the landmarks"},
     {"lambda_mask", 0, BASE_REAL, AT(lambda_mask), "1", "weight of the mask's cross-entropy"},
+    {"mask_from", 0, BASE_INT, AT(mask_from), "1024",
+     "masks of this side and above learn the truth, and the last one in any case"},
     {"lambda_fm", 0, BASE_REAL, AT(lambda_fm), "10", "weight of feature matching; 0: none"},
     {"fm_side", 0, BASE_INT, AT(fm_side), "32", "features up to this side are matched"},
     {"id_first", 0, BASE_REAL, AT(id_first), "0",
@@ -43,12 +45,16 @@ static const base_field fields[] = {
 static guise_status check(const train_options *o, base_error *e)
 {
     const options *own = (const void *)o->own;
-    const train_bound bound[] = {
-        {"lambda_mask", own->lambda_mask, 0, 1e6}, {"lambda_fm", own->lambda_fm, 0, 1e6},
-        {"fm_side", own->fm_side, 4, 1024},        {"id_first", own->id_first, 0, 1e6},
-        {"half_life", own->half_life, 0, 1e9},     {"r1", own->r1, 0, 1e6},
-        {"r1_every", own->r1_every, 1, 1000},      {"path", own->path, 0, 1e6},
-        {"path_every", own->path_every, 1, 1000}};
+    const train_bound bound[] = {{"mask_from", own->mask_from, 4, 1024},
+                                 {"lambda_mask", own->lambda_mask, 0, 1e6},
+                                 {"lambda_fm", own->lambda_fm, 0, 1e6},
+                                 {"fm_side", own->fm_side, 4, 1024},
+                                 {"id_first", own->id_first, 0, 1e6},
+                                 {"half_life", own->half_life, 0, 1e9},
+                                 {"r1", own->r1, 0, 1e6},
+                                 {"r1_every", own->r1_every, 1, 1000},
+                                 {"path", own->path, 0, 1e6},
+                                 {"path_every", own->path_every, 1, 1000}};
     guise_status s = train_bounds(bound, sizeof bound / sizeof *bound, e);
     if (!s && strcmp(o->generator, "styleswap") != 0)
         s = base_fail(e, GUISE_BAD_ARGUMENT, "generator=%s: this system trains styleswap",
@@ -107,6 +113,21 @@ static void track(nn m, const model_styleswap_made *made)
     nn_set_buffer(m, "latent_avg", tg_add(tg_scale(made->average, 0.995), tg_scale(now, 0.005)));
 }
 
+// Cross-entropy of the masks, each level's with the truth in its size: their mean.
+static tg_node *mask_loss(const train_work *w, const model_styleswap_made *made, tg_node *truth)
+{
+    tg_node *sum = train_mask_loss(made->mask, truth);
+    int n = 1;
+    for (int i = 0; 8 << i <= w->o->size; i++) { // below the last
+        int side = 4 << i, k = w->o->size / side;
+        if (side < own_of(w)->mask_from) continue;
+        tg_node *small = tg_avg_pool(truth, (tg_window){.kh = k, .kw = k, .stride = k});
+        sum = tg_add(sum, train_mask_loss(made->level[i], small));
+        n++;
+    }
+    return tg_scale(sum, 1.0 / n);
+}
+
 static guise_status plan_g(train_work *w, int with, base_error *e)
 {
     state *own = w->own;
@@ -131,7 +152,7 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
     p->loss[REC] = train_reconstruction_loss(made.out, spread(target), tg_mul(weight, share));
     tg_node *sum = tg_reshape(p->loss[REC], TG_SHAPE(1));
     if (made.mask) {
-        p->loss[MASK] = train_mask_loss(made.mask, truth);
+        p->loss[MASK] = mask_loss(w, &made, truth);
         sum = tg_add(sum, tg_scale(p->loss[MASK], own_of(w)->lambda_mask));
     }
     if (with & WITH_ID) {
@@ -364,7 +385,10 @@ static guise_status step(train_work *w, int step, base_rng *r, double value[TRAI
 
 // For 64 pixels on two cores: small networks whose identity layers learn like all others (8 layers
 // at a hundredth of the rate want days), and what SimSwap's recipe for two cores learnt:
-// reconstruction first, then a rising identity weight, the discriminator last.
+// reconstruction first, then a rising identity weight, the discriminator last. Without it the rate
+// can be higher, which short runs need: weights of N(0,1) move by 0.006 of their size a step.
+// Reconstruction would let the attributes of side 32 through and leave identity nothing but
+// colours, so the mask that guards them learns where the face is, too.
 static const train_recipe recipes[] = {
     {"styleswap",
      &train_styleswap,
@@ -389,21 +413,23 @@ static const train_recipe recipes[] = {
       "discriminator_options=channels=128,128,96,64,32",
       "size=64",
       "batch=16",
-      "steps=4000",
-      "lr=2e-3",
+      "steps=5000",
+      "lr=6e-3",
       "lr_d=1e-3",
       "beta1=0",
       "beta2=0.99",
       "ema=0.998",
       "same=0.3",
       "alternate=false",
-      "warmup=500",
+      "warmup=250",
       "lambda_id=15",
-      "id_ramp=1000",
+      "id_ramp=250",
       "lambda_rec=3",
-      "rec_other=1.25",
-      "rec_edge=2.5",
-      "adv_from=2600",
+      "rec_other=0.5",
+      "rec_edge=1",
+      "lambda_mask=3",
+      "mask_from=32",
+      "adv_from=3500",
       "adv_ramp=300",
       "d_lead=200",
       "lambda_fm=5",
@@ -416,6 +442,31 @@ static const train_recipe recipes[] = {
       "sample_every=250",
       "save_every=200",
       "measure_every=500",
+      NULL}},
+    {"styleswap-toy",
+     &train_styleswap,
+     "drawn faces (guise toy) at 32 px, without an adversary: seconds",
+     {"generator=styleswap",
+      "generator_options=variant=p channels=48,48,32,16 style=48 mapping=2 lr_mapping=1",
+      "discriminator=stylegan2-d",
+      "size=32",
+      "batch=8",
+      "steps=600",
+      "lr=8e-3",
+      "beta1=0",
+      "beta2=0.99",
+      "ema=0.998",
+      "same=0.3",
+      "alternate=false",
+      "warmup=150",
+      "lambda_id=2",
+      "id_ramp=150",
+      "lambda_rec=3",
+      "rec_other=0.2",
+      "rec_edge=1",
+      "adv_from=-1",
+      "decay=200",
+      "sample_every=0",
       NULL}},
     {0}};
 
