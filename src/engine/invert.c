@@ -176,6 +176,7 @@ static guise_status optimise(inversion *w, const generator *n, const engine_inve
                          .random_id = w->random,
                          .randoms = v->o->invert,
                          .steps = v->o->invert,
+                         .patience = v->o->invert, // all steps that were asked for
                          .progress = tell,
                          .progress_user = &seen};
     guise_status s = train_invert(&i, w->wplus, &r, e);
