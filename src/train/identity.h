@@ -5,13 +5,13 @@
 
 typedef struct {
     model_frozen *network; // NULL: none
-    int length;          // of a vector
-    int side;            // of its crops
-    face_template frame; // how they are aligned
-    int pool;            // results are seen shrunk by so much; 0 means 1
-    bool bgr;            // order of its channels, 0..255
-    base_sha256 sha256;  // of the file
-    char name[64];       // of the file, without folder and extension
+    int length;            // of a vector
+    int side;              // of its crops
+    face_template frame;   // how they are aligned
+    int pool;              // results are seen shrunk by so much; 0 means 1
+    bool bgr;              // order of its channels, 0..255
+    base_sha256 sha256;    // of the file
+    char name[64];         // of the file, without folder and extension
 } train_identity;
 
 // What the recogniser wants follows from its input, as in face_recogniser_open: 128 x 128 is
