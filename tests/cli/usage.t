@@ -11,7 +11,7 @@ $ guise --help
 out guise doctor
 
 $ guise help swap
-out ^guise swap SOURCE
+out ^guise swap \[SOURCE...\] TARGET
 
 # a man page out of the same table
 $ guise help --man swap
