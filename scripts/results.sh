@@ -16,5 +16,7 @@ trap 'rm -rf "$out"' EXIT
 {
     printf '# Results\n\nMade by scripts/results.sh; numbers are not edited. One machine'"'"'s time.\n'
     sed 1d "$out/report.md"
+    echo
+    sed -n '/^## SimSwap.s ablations/,$p' doc/results.md # scripts/ablation.sh makes that part
 } >"$out/results.md"
 cp "$out/results.md" doc/results.md
