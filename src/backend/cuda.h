@@ -43,12 +43,22 @@ typedef enum { CUDA_DEVICE, CUDA_SHARED, CUDA_PINNED } cuda_kind;
 cuda_at cuda_alloc(cuda_device *d, cuda_kind kind, size_t bytes); // 0: out of memory; zeroed
 void cuda_free(cuda_device *d, cuda_kind kind, cuda_at p);        // 0 is fine; waits
 size_t cuda_allocated(const cuda_device *d); // bytes now, CUDA_DEVICE and SHARED
+// from is copied before the call returns, unless it is pinned: then it stays until cuda_wait.
 int cuda_upload(cuda_device *d, cuda_at to, const void *from, size_t bytes);
-int cuda_download(cuda_device *d, void *to, cuda_at from, size_t bytes); // waits
+int cuda_download(cuda_device *d, void *to, cuda_at from, size_t bytes);    // waits
+int cuda_fetch(cuda_device *d, cuda_at pinned, cuda_at from, size_t bytes); // does not wait
 int cuda_copy(cuda_device *d, cuda_at to, cuda_at from, size_t bytes);
 int cuda_clear(cuda_device *d, cuda_at p, size_t bytes);
 // Wait for all that is queued. Errors: GUISE_IO with what went wrong since the last call.
 guise_status cuda_wait(cuda_device *d, base_error *e);
+
+// Data that the host gives anew for every run. What is put is copied at once, travels to the device
+// beside the work that is queued already, and is at cuda_feed_at for the work that is queued next.
+typedef struct cuda_feed cuda_feed;
+int cuda_feed_open(cuda_feed **f, cuda_device *d, size_t bytes);
+void cuda_feed_close(cuda_feed **f);
+int cuda_feed_put(cuda_feed *f, const void *from); // waits while two before it are on their way
+cuda_at cuda_feed_at(const cuda_feed *f);          // the same as long as f is open
 
 // Work queued between begin and end is recorded, not run; replay runs it all with one call.
 typedef struct cuda_record cuda_record;
@@ -66,7 +76,7 @@ double cuda_mark_between(const cuda_mark *a, const cuda_mark *b); // waits for b
 
 // Kernels of ours. text: CUDA source; compiled for this device on first use with the given lines
 // ("#define X float\n", may be NULL) in front, and kept: in the device, and as a file in the user's
-// cache directory. kernel.h of this folder is always in front. Takes seconds the first time.
+// cache directory. kernel.cuh of this folder is always in front. Takes seconds the first time.
 typedef struct cuda_kernel cuda_kernel; // owned by the device
 guise_status cuda_kernel_get(cuda_device *d, const char *text, const char *defines,
                              const char *name, cuda_kernel **k, base_error *e);
@@ -75,6 +85,11 @@ int cuda_launch(cuda_device *d, const cuda_kernel *k, int64_t blocks, int thread
                 size_t args_size);
 enum { CUDA_THREADS = 256 };
 int cuda_blocks(int64_t n); // of CUDA_THREADS for n elements by grid-stride loops; at least 1
+// Division by a number that is known to the host (kernel.cuh: quotient). 0 < d < 2^31.
+typedef struct {
+    uint32_t d, magic, shift;
+} cuda_divide;
+cuda_divide cuda_divide_by(int64_t d);
 
 // Element types in memory. All sums are single precision.
 typedef enum { CUDA_F32, CUDA_BF16 } cuda_type;

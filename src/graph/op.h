@@ -2,6 +2,7 @@
 #ifndef GUISE_GRAPH_OP_H
 #define GUISE_GRAPH_OP_H
 
+#include "backend/cuda.h"
 #include "graph/ops.h"
 
 // What a float kernel gets. All operands are whole arrays in the layout that the op asked for:
@@ -26,6 +27,30 @@ typedef struct {
     bool no_winograd, no_narrow; // convolutions: leave these ways out
     int type; // ops with .type: cpu_type; *state stays NULL where that is not here or not faster
 } tg_wish;
+
+// What a GPU kernel gets: addresses of the device. Arrays lie as tg_op.last says, as for cpu. It
+// queues its work and returns.
+typedef struct {
+    const tg_node *y;
+    cuda_device *device;
+    const cuda_array *x; // inputs, and the bias after them where there is one
+    cuda_array out;
+    void *state;     // from gpu_prepare, or NULL
+    cuda_at scratch; // as many bytes as gpu_scratch says
+    bool last;       // TG_FOLLOW ops: rank-4 operands are channels-last
+} tg_gpu_call;
+
+// Types are single precision; values of rank 4 can be bf16 in plans with .fast or .mixed.
+typedef struct {
+    cuda_device *device;
+    const cuda_type *x; // of the inputs, and of the bias after them
+    cuda_type out;
+    bool keep_weights; // as in tg_wish, until gpu_forget
+    bool bias, act;    // as in tg_wish
+    double slope;
+    int reflect;
+    bool last; // as in tg_gpu_call
+} tg_gpu_wish;
 
 enum {               // tg_op.flags
     TG_FOLLOW = 1,   // takes rank-4 operands in either layout, all the same; call->last says which
@@ -72,6 +97,17 @@ typedef struct tg_op {
     size_t (*scratch)(const void *state);  // memory for the time of a call
     bool type;                             // prepare heeds wish->type
     const char *(*how)(const void *state); // which of several ways was taken, for timing tables
+
+    // The same on a GPU. Pointwise ops, and sums over them, need none: programs are made of text,
+    // the value as C++ of floats x and b (inputs) and k0, k1 (fields that are reals, in order).
+    const char *text;
+    int (*gpu)(const tg_gpu_call *c);
+    int (*gpu_prepare)(const tg_node *y, const tg_gpu_wish *wish, void **state);
+    void (*gpu_release)(void *state);
+    void (*gpu_forget)(void *state);
+    size_t (*gpu_bytes)(const void *state);
+    size_t (*gpu_scratch)(const void *state);
+
     unsigned last; // which rank-4 operands cpu takes channels-last (bits; see TG_LAST_OUT)
     unsigned flags;
 
