@@ -51,6 +51,21 @@ template <typename T, int N> struct __attribute__((aligned(sizeof(T) * N))) pack
     T v[N];
 };
 
+// N elements as floats, by one access each way.
+template <int N, typename T> __device__ inline void read(float (&v)[N], const T *p)
+{
+    const pack<T, N> k = *(const pack<T, N> *)p;
+#pragma unroll
+    for (int i = 0; i < N; i++) v[i] = widen(k.v[i]);
+}
+template <int N, typename T> __device__ inline void write(T *p, const float (&v)[N])
+{
+    pack<T, N> k;
+#pragma unroll
+    for (int i = 0; i < N; i++) narrow(v[i], k.v + i);
+    *(pack<T, N> *)p = k;
+}
+
 // The sum of v over the block's threads, which must be a power of two of at most 1024; the same in
 // all threads, and always added in the same order.
 __device__ inline float block_sum(float v)
