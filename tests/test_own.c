@@ -108,6 +108,11 @@ static const learner learners[] = {
      0.75,
      {"batch=2", "steps=60", "log_every=2", "generator_options=width=4", "lr=4e-3", "decay=0",
       "ema=0.9", "scene=96", "size=64", "shift=16"}},
+    {"face-mask",
+     " pixels ",
+     0.8,
+     {"batch=4", "steps=60", "log_every=2", "generator_options=width=4", "lr=1e-2", "decay=0",
+      "ema=0.9", "size=48", "shift=4", "measure_every=0", "sample_every=0"}},
 };
 enum { LEARNERS = sizeof learners / sizeof *learners };
 

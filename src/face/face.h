@@ -71,6 +71,15 @@ guise_status face_shrink(base_image *to, const base_image *from, int w, int h, b
 guise_status face_soft_erode(float *mask, int size, base_error *e);
 // Skin and features from 19-class labels of 512 x 512 (spec/simswap.md 6.5, steps 2 to 4).
 guise_status face_label_mask(const uint8_t *labels, int size, float *mask, base_error *e);
+// The oval of a face by its landmarks, in the same pixels.
+typedef struct {
+    double cx, cy, ux, uy, vx, vy; // centre; unit vectors across, and down the face
+    double wide, high;             // its radii
+} face_oval;
+face_oval face_oval_of(const face_point point[FACE_POINTS]);
+// (u, v): (x, y) in radii from the centre; on the oval u^2 + v^2 is 1. The eyes lie near v = -0.3,
+// the mouth near 0.44.
+void face_oval_place(const face_oval *o, double x, double y, double *u, double *v);
 // A soft oval around the face whose landmarks (crop pixels) these are: 1 on the features, falling
 // to 0 at the cheek line, and to 0 at the edges of the crop whatever the pose.
 //   feather  width of the fall as a share of the oval's radius, 0 means 0.35

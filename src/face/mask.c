@@ -109,7 +109,7 @@ static double smooth(double x) // 0..1 to 0..1, flat at both ends
     return x * x * (3 - 2 * x);
 }
 
-void face_oval_mask(const face_point point[FACE_POINTS], int size, double feather, float *mask)
+face_oval face_oval_of(const face_point point[FACE_POINTS])
 {
     // Axes: down from between the eyes to between the mouth corners, and across. Proportions, in
     // that distance d, are of the adult face: hairline 0.95 d above the eyes, chin 1.75 d below,
@@ -117,16 +117,31 @@ void face_oval_mask(const face_point point[FACE_POINTS], int size, double feathe
     double ex = (point[0].x + point[1].x) / 2.0, ey = (point[0].y + point[1].y) / 2.0;
     double mx = (point[3].x + point[4].x) / 2.0, my = (point[3].y + point[4].y) / 2.0;
     double d = fmax(hypot(mx - ex, my - ey), 1e-3);
-    double vx = (mx - ex) / d, vy = (my - ey) / d, ux = vy, uy = -vx;
-    double eyes = fabs((point[1].x - point[0].x) * ux + (point[1].y - point[0].y) * uy);
-    double nose = (point[2].x - ex) * ux + (point[2].y - ey) * uy;
+    face_oval o = {.vx = (mx - ex) / d, .vy = (my - ey) / d, .high = 1.35 * d};
+    o.ux = o.vy, o.uy = -o.vx;
+    double eyes = fabs((point[1].x - point[0].x) * o.ux + (point[1].y - point[0].y) * o.uy);
+    double nose = (point[2].x - ex) * o.ux + (point[2].y - ey) * o.uy;
+    o.wide = 0.5 * (1.1 * eyes + d);
     // a head turned aside hides one cheek and shows more of the other: away from the nose
-    double cx = ex + 0.4 * d * vx - 0.35 * nose * ux, cy = ey + 0.4 * d * vy - 0.35 * nose * uy;
-    double a = 0.5 * (1.1 * eyes + d), b = 1.35 * d;
+    o.cx = ex + 0.4 * d * o.vx - 0.35 * nose * o.ux;
+    o.cy = ey + 0.4 * d * o.vy - 0.35 * nose * o.uy;
+    return o;
+}
+
+void face_oval_place(const face_oval *o, double x, double y, double *u, double *v)
+{
+    *u = ((x - o->cx) * o->ux + (y - o->cy) * o->uy) / o->wide;
+    *v = ((x - o->cx) * o->vx + (y - o->cy) * o->vy) / o->high;
+}
+
+void face_oval_mask(const face_point point[FACE_POINTS], int size, double feather, float *mask)
+{
+    face_oval o = face_oval_of(point);
     double fall = feather > 0 ? feather : 0.35, edge = 0.08 * size;
     for (int y = 0; y < size; y++)
         for (int x = 0; x < size; x++) {
-            double u = ((x - cx) * ux + (y - cy) * uy) / a, v = ((x - cx) * vx + (y - cy) * vy) / b;
+            double u, v;
+            face_oval_place(&o, x, y, &u, &v);
             int near = x < y ? x : y, far = size - 1 - (x > y ? x : y);
             double rim = smooth((near < far ? near : far) / edge);
             mask[(size_t)y * (size_t)size + (size_t)x] =

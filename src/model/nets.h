@@ -20,6 +20,7 @@ extern const model_net model_net_smooth_embedder;
 extern const model_net model_net_ncsnpp;
 extern const model_net model_net_face_id;
 extern const model_net model_net_face_detector;
+extern const model_net model_net_face_mask;
 
 // x as a further output, where io and on are set. Returns x.
 tg_node *model_stage(model_ports *io, bool on, const char *name, tg_node *x);

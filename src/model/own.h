@@ -25,4 +25,11 @@ typedef struct {
 bool model_face_detector(nn m, tg_node *img, const model_face_detector_options *o,
                          model_face_level out[MODEL_FACE_LEVELS]);
 
+typedef struct {
+    int width; // channels after the first layer; 0: 16
+} model_face_mask_options;
+// img [n,3,h,w] RGB 0..255, aligned by template arcface, h and w multiples of 16 -> logits
+// [n,1,h,w]; their sigmoid is how much of a pixel is face
+tg_node *model_face_mask(nn m, tg_node *img, const model_face_mask_options *o);
+
 #endif

@@ -142,6 +142,26 @@ static void cover_with(float *planes, int side, bool hand, base_rng *r, float *l
     mix(planes, side, &o, &p, layer, cover);
 }
 
+guise_status occluder_put(const occluder *o, float *planes, int side, base_rng *r, float *cover,
+                          base_error *e)
+{
+    pose p = {.cosine = 1, .scale = 1};
+    float far = occluder_even(r, 0, 0.02), k = 1 / (float)side;
+    p.shade_x = -far * o->light_x;
+    p.shade_y = -far * o->light_y;
+    p.soft = occluder_even(r, 0.01, 0.04);
+    p.strength = occluder_even(r, 0, 0.4);
+    float *layer = base_alloc((size_t)side * (size_t)side, 4 * sizeof *layer);
+    if (!layer) return base_no_memory(e);
+    for (int y = 0; y < side; y++)
+        for (int x = 0; x < side; x++)
+            draw_pixel(o, &p, ((float)x + 0.5F) * k, ((float)y + 0.5F) * k, side,
+                       layer + 4 * (y * side + x));
+    mix(planes, side, o, &p, layer, cover);
+    base_free(layer);
+    return GUISE_OK;
+}
+
 guise_status train_occlude(float *planes, int side, train_occluder what, base_rng *r, float *cover,
                            base_error *e)
 {

@@ -105,8 +105,8 @@ void occluder_colour(const occluder *o, const occluder_part *p, float x, float y
         rgb[c] = fminf(1, fmaxf(0, light * (p->rgb[c] + other * (p->other[c] - p->rgb[c]))));
 }
 
-static occluder_part *add(occluder *o, part_shape shape, float ax, float ay, float bx, float by,
-                          float ra, float rb)
+occluder_part *occluder_add(occluder *o, part_shape shape, float ax, float ay, float bx, float by,
+                            float ra, float rb)
 {
     occluder_part *p = &o->part[o->n < OCCLUDER_PARTS - 1 ? o->n++ : o->n];
     *p = (occluder_part){.shape = shape,
@@ -121,7 +121,7 @@ static occluder_part *add(occluder *o, part_shape shape, float ax, float ay, flo
     return p;
 }
 
-static void finish(occluder *o)
+void occluder_finish(occluder *o)
 {
     for (int i = 0; i < o->n; i++) {
         occluder_part *p = &o->part[i];
@@ -133,7 +133,7 @@ static void finish(occluder *o)
     }
 }
 
-static void begin(occluder *o, base_rng *r)
+void occluder_begin(occluder *o, base_rng *r)
 {
     float a = occluder_even(r, 0, 6.2831853);
     *o = (occluder){.seed = base_rng_next(r), .light_x = cosf(a), .light_y = sinf(a)};
@@ -152,15 +152,15 @@ static void add_finger(occluder *o, float x, float y, float angle, float length,
     float mx = x + first * cosf(angle), my = y + first * sinf(angle);
     float ex = mx + (length - first) * cosf(angle + bend);
     float ey = my + (length - first) * sinf(angle + bend);
-    occluder_part *p = add(o, PART_CONE, x, y, mx, my, thick, thick * 0.92F);
+    occluder_part *p = occluder_add(o, PART_CONE, x, y, mx, my, thick, thick * 0.92F);
     p->texture = PART_SKIN;
     paint(p, skin, 1);
-    p = add(o, PART_CONE, mx, my, ex, ey, thick * 0.92F, thick * 0.74F);
+    p = occluder_add(o, PART_CONE, mx, my, ex, ey, thick * 0.92F, thick * 0.74F);
     p->texture = PART_SKIN;
     paint(p, skin, 1.02F);
     if (!nails) return;
-    p = add(o, PART_BOX, mx + (ex - mx) * 0.72F, my + (ey - my) * 0.72F, mx + (ex - mx) * 1.12F,
-            my + (ey - my) * 1.12F, thick * 0.42F, thick * 0.36F);
+    p = occluder_add(o, PART_BOX, mx + (ex - mx) * 0.72F, my + (ey - my) * 0.72F,
+                     mx + (ex - mx) * 1.12F, my + (ey - my) * 1.12F, thick * 0.42F, thick * 0.36F);
     paint(p, skin, 1.15F);
     p->round = 0.3F;
 }
@@ -188,7 +188,7 @@ static void colours(occluder_part *p, const float tone[3], base_rng *r)
 void occluder_hand(occluder *o, const float tone[3], base_rng *r)
 {
     float skin[3], light = occluder_even(r, 0.75, 1.15);
-    begin(o, r);
+    occluder_begin(o, r);
     bool stranger = base_rng_uniform(r) < 0.25; // someone else's hand
     static const float palest[3] = {0.90F, 0.72F, 0.62F}, darkest[3] = {0.30F, 0.19F, 0.14F};
     float k = occluder_even(r, 0, 1);
@@ -199,7 +199,7 @@ void occluder_hand(occluder *o, const float tone[3], base_rng *r)
     bool nails = base_rng_uniform(r) < 0.5;
     int fingers = base_rng_range(r, 0, 3) ? 4 : base_rng_range(r, 1, 3);
     float spread = occluder_even(r, 0.02, 0.16), thick = occluder_even(r, 0.042, 0.055);
-    occluder_part *arm = add(o, PART_CONE, 0, 1.6F, 0, 0.3F, 0.17F, 0.13F);
+    occluder_part *arm = occluder_add(o, PART_CONE, 0, 1.6F, 0, 0.3F, 0.17F, 0.13F);
     bool sleeve = base_rng_uniform(r) < 0.5;
     arm->texture = PART_SKIN;
     paint(arm, skin, 0.95F);
@@ -211,7 +211,7 @@ void occluder_hand(occluder *o, const float tone[3], base_rng *r)
         add_finger(o, at, -0.02F, angle, length * occluder_even(r, 0.85, 1.1), thick, skin, nails,
                    r);
     }
-    occluder_part *palm = add(o, PART_BOX, 0, -0.06F, 0, 0.38F, 0.195F, 0.1F);
+    occluder_part *palm = occluder_add(o, PART_BOX, 0, -0.06F, 0, 0.38F, 0.195F, 0.1F);
     palm->texture = PART_SKIN;
     palm->round = 0.6F;
     paint(palm, skin, 0.98F);
@@ -219,12 +219,12 @@ void occluder_hand(occluder *o, const float tone[3], base_rng *r)
     add_finger(o, side * 0.15F, 0.24F, -1.5707963F + side * out, 0.33F, thick * 1.2F, skin, nails,
                r);
     if (sleeve) {
-        occluder_part *cloth = add(o, PART_CONE, 0, 1.6F, 0, 0.62F, 0.24F, 0.18F);
+        occluder_part *cloth = occluder_add(o, PART_CONE, 0, 1.6F, 0, 0.62F, 0.24F, 0.18F);
         colours(cloth, tone, r);
         cloth->texture = PART_CLOTH;
         cloth->pitch = occluder_even(r, 0.05, 0.2);
     }
-    finish(o);
+    occluder_finish(o);
 }
 
 static void like(occluder_part *p, const occluder_part *other) // of the same stuff
@@ -238,9 +238,9 @@ static void like(occluder_part *p, const occluder_part *other) // of the same st
 static void microphone(occluder *o, const float tone[3], base_rng *r)
 {
     float head = occluder_even(r, 0.12, 0.18);
-    occluder_part *p = add(o, PART_CONE, 0, 0, 0, 1.2F, 0.07F, 0.05F);
+    occluder_part *p = occluder_add(o, PART_CONE, 0, 0, 0, 1.2F, 0.07F, 0.05F);
     colours(p, tone, r);
-    p = add(o, PART_CONE, 0, -head * 0.3F, 0, 0, head, head);
+    p = occluder_add(o, PART_CONE, 0, -head * 0.3F, 0, 0, head, head);
     colours(p, tone, r);
     p->texture = PART_GRID;
     p->pitch = 0.03F;
@@ -249,23 +249,24 @@ static void microphone(occluder *o, const float tone[3], base_rng *r)
 static void cup(occluder *o, const float tone[3], base_rng *r)
 {
     float w = occluder_even(r, 0.16, 0.24), h = occluder_even(r, 0.22, 0.34);
-    occluder_part *p = add(o, PART_RING, w * 1.15F, 0, 0, 0, 0.11F, 0.025F);
+    occluder_part *p = occluder_add(o, PART_RING, w * 1.15F, 0, 0, 0, 0.11F, 0.025F);
     colours(p, tone, r);
     occluder_part handle = *p;
-    p = add(o, PART_BOX, 0, -h, 0, h, w, 0.05F);
+    p = occluder_add(o, PART_BOX, 0, -h, 0, h, w, 0.05F);
     like(p, &handle);
-    p = add(o, PART_BOX, -w * 0.9F, -h * 0.96F, w * 0.9F, -h * 0.96F, 0.03F, 0.03F); // the rim
+    p = occluder_add(o, PART_BOX, -w * 0.9F, -h * 0.96F, w * 0.9F, -h * 0.96F, 0.03F,
+                     0.03F); // the rim
     paint(p, handle.rgb, 0.5F);
 }
 
 static void telephone(occluder *o, const float tone[3], base_rng *r)
 {
     float w = occluder_even(r, 0.14, 0.18), h = w * 1.95F;
-    occluder_part *p = add(o, PART_BOX, 0, -h, 0, h, w, 0.03F);
+    occluder_part *p = occluder_add(o, PART_BOX, 0, -h, 0, h, w, 0.03F);
     colours(p, tone, r);
     p->texture = PART_PLAIN;
     p->round = 0.3F;
-    p = add(o, PART_BOX, 0, -h * 0.9F, 0, h * 0.9F, w * 0.9F, 0.015F);
+    p = occluder_add(o, PART_BOX, 0, -h * 0.9F, 0, h * 0.9F, w * 0.9F, 0.015F);
     for (int c = 0; c < 3; c++) p->rgb[c] = occluder_even(r, 0.02, 0.3);
     p->round = 0.1F;
 }
@@ -273,7 +274,7 @@ static void telephone(occluder *o, const float tone[3], base_rng *r)
 static void sheet(occluder *o, const float tone[3], base_rng *r) // book, card, letter
 {
     float w = occluder_even(r, 0.18, 0.4), h = occluder_even(r, 0.12, 0.3);
-    occluder_part *p = add(o, PART_BOX, 0, -h, 0, h, w, 0.01F);
+    occluder_part *p = occluder_add(o, PART_BOX, 0, -h, 0, h, w, 0.01F);
     colours(p, tone, r);
     p->round = 0.15F;
     if (base_rng_uniform(r) < 0.5) p->texture = PART_STRIPES;
@@ -285,7 +286,7 @@ static void sticks(occluder *o, const float tone[3], base_rng *r) // pens, straw
     for (int i = 0; i < n; i++) {
         float x = occluder_even(r, -0.2, 0.2), lean = occluder_even(r, -0.3, 0.3);
         float thick = occluder_even(r, 0.012, 0.05);
-        occluder_part *p = add(o, PART_CONE, x, -0.6F, x + lean, 0.7F, thick, thick);
+        occluder_part *p = occluder_add(o, PART_CONE, x, -0.6F, x + lean, 0.7F, thick, thick);
         colours(p, tone, r);
     }
 }
@@ -296,9 +297,9 @@ static void lump(occluder *o, const float tone[3], base_rng *r) // fruit, scarf,
     occluder_part first = {0};
     for (int i = 0; i < n; i++) {
         float x = occluder_even(r, -0.2, 0.2), y = occluder_even(r, -0.2, 0.2);
-        occluder_part *p = add(o, PART_CONE, x, y, x + occluder_even(r, -0.15, 0.15),
-                               y + occluder_even(r, -0.15, 0.15), occluder_even(r, 0.08, 0.2),
-                               occluder_even(r, 0.05, 0.15));
+        occluder_part *p = occluder_add(o, PART_CONE, x, y, x + occluder_even(r, -0.15, 0.15),
+                                        y + occluder_even(r, -0.15, 0.15),
+                                        occluder_even(r, 0.08, 0.2), occluder_even(r, 0.05, 0.15));
         if (i == 0) {
             colours(p, tone, r);
             first = *p;
@@ -312,7 +313,7 @@ void occluder_object(occluder *o, const float tone[3], base_rng *r)
 {
     static void (*const kind[])(occluder *, const float[3],
                                 base_rng *) = {microphone, cup, telephone, sheet, sticks, lump};
-    begin(o, r);
+    occluder_begin(o, r);
     kind[base_rng_range(r, 0, 5)](o, tone, r);
-    finish(o);
+    occluder_finish(o);
 }

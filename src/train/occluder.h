@@ -1,7 +1,7 @@
 // occluder.h -- an occluder as parts in a plane of its own, in which it is about 1 high.
 #ifndef GUISE_TRAIN_OCCLUDER_H
 #define GUISE_TRAIN_OCCLUDER_H
-#include "base/base.h"
+#include "face/face.h"
 
 typedef enum { PART_CONE, PART_BOX, PART_RING } part_shape;
 typedef enum { PART_PLAIN, PART_SKIN, PART_STRIPES, PART_GRID, PART_CLOTH } part_texture;
@@ -33,6 +33,20 @@ void occluder_object(occluder *o, const float tone[3], base_rng *r);
 float occluder_distance(const occluder_part *p, float x, float y);
 void occluder_colour(const occluder *o, const occluder_part *p, float x, float y, float d,
                      float rgb[3]);
+
+// What people wear over the face whose landmarks these are (pixels of a picture of that side), as
+// parts in sides of the picture: glasses; a fringe, strands beside the face, or a hat.
+void occluder_glasses(occluder *o, const face_point point[FACE_POINTS], int side, base_rng *r);
+void occluder_hair(occluder *o, const face_point point[FACE_POINTS], int side, base_rng *r);
+// In front of planes [3,side,side] RGB 0..1, where it lies, with a shadow; adds to cover
+// [side,side]. Errors: GUISE_NO_MEMORY.
+guise_status occluder_put(const occluder *o, float *planes, int side, base_rng *r, float *cover,
+                          base_error *e);
+// For what makes occluders: begin, add parts, finish.
+void occluder_begin(occluder *o, base_rng *r);
+occluder_part *occluder_add(occluder *o, part_shape shape, float ax, float ay, float bx, float by,
+                            float ra, float rb);
+void occluder_finish(occluder *o);
 
 static inline float occluder_even(base_rng *r, double from, double to)
 {

@@ -89,6 +89,7 @@ extern const train_system *const train_systems[]; // ended by NULL
 extern const train_system train_face_id;
 extern const train_system train_face_detector;
 extern const train_system train_simswap;
+extern const train_system train_face_mask;
 extern const train_system train_deepfakes;
 extern const train_system train_stylegan2;
 extern const train_system train_styleswap;
