@@ -80,6 +80,9 @@ double cuda_mark_between(const cuda_mark *a, const cuda_mark *b); // waits for b
 typedef struct cuda_kernel cuda_kernel; // owned by the device
 guise_status cuda_kernel_get(cuda_device *d, const char *text, const char *defines,
                              const char *name, cuda_kernel **k, base_error *e);
+// For tests: does it compile for a compute capability, 90 for 9.0? Needs NVRTC, no device.
+// Errors: GUISE_BAD_ARGUMENT without NVRTC; GUISE_IO with the compiler's words.
+guise_status cuda_try_text(const char *text, const char *defines, int capability, base_error *e);
 // One argument: a struct, copied. blocks * threads threads, 1-D; threads <= 1024.
 int cuda_launch(cuda_device *d, const cuda_kernel *k, int64_t blocks, int threads, const void *args,
                 size_t args_size);

@@ -86,6 +86,11 @@ guise_status cuda_kernel_get(cuda_device *d, const char *text, const char *defin
     *k = NULL;
     return base_fail(e, GUISE_BAD_ARGUMENT, "%s", why);
 }
+guise_status cuda_try_text(const char *text, const char *defines, int capability, base_error *e)
+{
+    (void)text, (void)defines, (void)capability;
+    return base_fail(e, GUISE_BAD_ARGUMENT, "%s", why);
+}
 int cuda_launch(cuda_device *d, const cuda_kernel *k, int64_t blocks, int threads, const void *args,
                 size_t args_size)
 {
