@@ -75,7 +75,9 @@ typedef struct {
     int blocks;          // identity blocks
     int latent;          // length of id
     int max_width;
-    bool deep; // variant c with one level more
+    bool deep;   // variant c with one level more
+    bool skips;  // ours: ups see the downs' features, and the identity
+    bool window; // ours: outside of the face the target itself, for crops of template arcface
     bool stages;
 } model_simswap_options;
 // img [n,3,h,w], h and w multiples of 2^depth; id [n,latent] unit rows -> [n,3,h,w].

@@ -5,13 +5,18 @@
 //   deep
 // Names are those of the released weights: neuralchen/SimSwap, models/fs_networks.py (a),
 // fs_networks_512.py (b), fs_networks_fix.py (c).
+//
+// Two options are ours, for trainings of hours: with `skips` an up level also sees what the down
+// level of its size saw, and the identity, so that pose, gaze and light need not pass the
+// bottleneck; with `window` the network paints the face alone.
 #include "model/nets.h"
+#include <math.h>
 #include <string.h>
 
 typedef struct { // what the options come to
     int first;   // number of the first level: down0 in b, down1 else
     int width, depth, blocks, latent, max_width;
-    bool tanh, stages;
+    bool tanh, stages, skips;
 } plan;
 
 static int or_default(int value, int otherwise) { return value ? value : otherwise; }
@@ -28,7 +33,8 @@ static bool make_plan(nn m, const model_simswap_options *o, plan *p)
                 .latent = or_default(o->latent, 512),
                 .max_width = or_default(o->max_width, 512),
                 .tanh = !c,
-                .stages = o->stages};
+                .stages = o->stages,
+                .skips = o->skips};
     if (!b && !c && strcmp(v, "a") != 0)
         tg_fail(m.graph, "simswap: there are the variants a, b and c, not %s", v);
     else if (o->deep && !c)
@@ -114,6 +120,37 @@ static tg_node *id_block(nn m, tg_node *x, tg_node *id, tap t)
     return tg_add(x, adain(m, y, id, t, 2));
 }
 
+// An up level with skips: the identity sets each channel's gain and bias, but what the channel's
+// mean says of colour and light stays, other than in AdaIN.
+static tg_node *up_seeing(nn m, tg_node *x, tg_node *seen, tg_node *id, int out)
+{
+    x = tg_concat((tg_node *[]){nn_upsample(x, 2), seen}, 2, 1);
+    x = nn_conv(nn_at(m, "1"), x, .out = out, .k = 3, .pad = 1);
+    x = nn_batch_norm(nn_at(m, "2"), x, 1e-5);
+    tg_node *style = nn_linear(nn_at(m, "style.linear"), id, 2 * out, false);
+    tg_shape column = TG_SHAPE(tg_dim(id, 0), out, 1, 1);
+    tg_node *gain = tg_reshape(tg_shift(tg_slice(style, 1, 0, out), 1), column);
+    tg_node *bias = tg_reshape(tg_slice(style, 1, out, out), column);
+    return tg_relu(tg_add(tg_mul(x, gain), bias));
+}
+
+// The face of template arcface: an ellipse around (0.50, 0.59) of the side, 0.33 wide and 0.42
+// high; 1 inside, falling to 0 at 1.25 times its size.
+static tg_node *window_of(tg_graph *g, int64_t h, int64_t w)
+{
+    float *k = base_alloc((size_t)(h * w), sizeof *k);
+    if (!k) return tg_no_memory(g);
+    for (int64_t i = 0; i < h * w; i++) {
+        double u = ((double)(i % w) + 0.5) / (double)w, v = ((double)(i / w) + 0.5) / (double)h;
+        double t = (1.25 - hypot((u - 0.50) / 0.33, (v - 0.59) / 0.42)) / 0.25;
+        t = fmin(fmax(t, 0), 1);
+        k[i] = (float)(t * t * (3 - 2 * t));
+    }
+    tg_node *y = tg_const(g, TG_SHAPE(1, 1, h, w), k);
+    base_free(k);
+    return y;
+}
+
 tg_node *model_simswap(nn m, tg_node *img, tg_node *id, const model_simswap_options *o,
                        model_ports *io)
 {
@@ -123,7 +160,9 @@ tg_node *model_simswap(nn m, tg_node *img, tg_node *id, const model_simswap_opti
     tg_node *x =
         conv_bn_relu(nn_at(m, "first_layer"), 1, img, .out = p.width, .k = 7, .reflect = 3);
     model_stage(io, on, "first_layer", x);
+    tg_node *seen[9];
     for (int i = 0; i < p.depth; i++) {
+        seen[i] = x;
         nn down = nn_at(m, "down%d", p.first + i);
         x = conv_bn_relu(down, 0, x, .out = width_at(&p, i + 1), .k = 3, .stride = 2, .pad = 1);
         model_stage(io, on, down.path, x);
@@ -137,13 +176,18 @@ tg_node *model_simswap(nn m, tg_node *img, tg_node *id, const model_simswap_opti
     }
     for (int i = p.depth - 1; i >= 0; i--) {
         nn up = nn_at(m, "up%d", p.first + i);
-        x = conv_bn_relu(up, 1, nn_upsample(x, 2), .out = width_at(&p, i), .k = 3, .pad = 1);
+        int out = width_at(&p, i);
+        x = p.skips ? up_seeing(up, x, seen[i], id, out)
+                    : conv_bn_relu(up, 1, nn_upsample(x, 2), .out = out, .k = 3, .pad = 1);
         model_stage(io, on, up.path, x);
     }
     x = nn_conv(nn_at(m, "last_layer.1"), x, .out = 3, .k = 7, .reflect = 3);
     if (p.tanh) x = tg_tanh(x);
     model_stage(io, on, "last_layer", x);
-    return p.tanh ? tg_affine(x, 0.5, 0.5) : x;
+    if (p.tanh) x = tg_affine(x, 0.5, 0.5);
+    if (!o->window) return x;
+    tg_node *window = window_of(m.graph, tg_dim(img, 2), tg_dim(img, 3));
+    return tg_add(img, tg_mul(window, tg_sub(x, img)));
 }
 
 #define AT(field) offsetof(model_simswap_options, field)
@@ -155,6 +199,8 @@ static const base_field options[] = {
     {"latent", 0, BASE_INT, AT(latent), "512", "length of the identity vector"},
     {"max_width", 0, BASE_INT, AT(max_width), "512", "most channels"},
     {"deep", 0, BASE_FLAG, AT(deep), NULL, "one level more (variant c)"},
+    {"skips", 0, BASE_FLAG, AT(skips), NULL, "ups see the downs' features, and the identity"},
+    {"window", 0, BASE_FLAG, AT(window), NULL, "outside of the face the target itself"},
     {"stages", 0, BASE_FLAG, AT(stages), NULL, "give every stage as a further output"},
     {0}};
 

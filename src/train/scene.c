@@ -34,7 +34,7 @@ static void draw_ground(train_scene *s, base_rng *r)
 {
     size_t area = (size_t)s->side * (size_t)s->side;
     for (size_t c = 0; c < 3; c++) {
-        double corner[4], k = between(r, 0, 0.15);
+        double corner[4], strength = between(r, 0, 0.15);
         double fx = between(r, 0, 40) / s->side, fy = between(r, 0, 40) / s->side;
         double phase = between(r, 0, 6.3);
         for (int i = 0; i < 4; i++) corner[i] = base_rng_uniform(r);
@@ -43,9 +43,11 @@ static void draw_ground(train_scene *s, base_rng *r)
                 double u = (double)x / s->side, v = (double)y / s->side;
                 double top = corner[0] * (1 - u) + corner[1] * u;
                 double low = corner[2] * (1 - u) + corner[3] * u;
-                double wave = k * sin(fx * x + fy * y + phase);
-                s->planes[c * area + (size_t)(y * s->side + x)] =
-                    (float)fmin(1, fmax(0, top * (1 - v) + low * v + wave));
+                double wave = strength * sin(fx * x + fy * y + phase);
+                double k = top * (1 - v) + low * v + wave;
+                s->planes[c * area + (size_t)(y * s->side + x)] = (float)(k < 0   ? 0
+                                                                          : k > 1 ? 1
+                                                                                  : k);
             }
     }
 }
@@ -109,25 +111,42 @@ static float sample(const float *p, int side, double x, double y)
     return (p[0] * (1 - a) + p[1] * a) * (1 - b) + (p[side] * (1 - a) + p[side + 1] * a) * b;
 }
 
-// Lay the patch over the scene under t, from patch to scene, with an edge that falls over `soft`
-// pixels of the patch, keeping `keep` of its margin. Shrunk by more than two, pixels are averaged.
-static void lay(train_scene *s, const patch *p, face_transform t, double keep, double soft,
-                int margin)
+// Part of a patch, in its pixels.
+typedef struct {
+    double x0, y0, x1, y1;
+} part;
+
+static double lesser(double a, double b) { return a < b ? a : b; }
+
+// Rows or columns of the scene that the part can reach under t, as the row of its matrix says.
+static void reach(const double m[3], part a, int side, int *from, int *to)
+{
+    double middle = (m[0] * (a.x0 + a.x1) + m[1] * (a.y0 + a.y1)) / 2 + m[2];
+    double half = (fabs(m[0]) * (a.x1 - a.x0) + fabs(m[1]) * (a.y1 - a.y0)) / 2 + 1;
+    *from = (int)fmin(fmax(floor(middle - half), 0), side);
+    *to = (int)fmin(fmax(ceil(middle + half) + 1, 0), side);
+}
+
+// Lay part a of the patch over the scene under t, from patch to scene, with an edge that falls over
+// `soft` pixels of the patch. Shrunk by more than two, pixels are averaged.
+static void lay(train_scene *s, const patch *p, part a, face_transform t, double soft)
 {
     face_transform back = face_invert(t);
-    int many = (int)fmin(6, fmax(1, round(1 / face_scale(t))));
-    double edge = margin * (1 - keep), last = p->side - 1 - edge;
+    int many = (int)fmin(6, fmax(1, round(1 / face_scale(t)))), x0, x1, y0, y1;
+    double end = p->side - 1, sharp = soft > 0 ? 1 / soft : 0;
     size_t area = (size_t)s->side * (size_t)s->side, from = (size_t)p->side * (size_t)p->side;
-    for (int y = 0; y < s->side; y++)
-        for (int x = 0; x < s->side; x++) {
+    reach(t.m, a, s->side, &x0, &x1);
+    reach(t.m + 3, a, s->side, &y0, &y1);
+    for (int y = y0; y < y1; y++)
+        for (int x = x0; x < x1; x++) {
             float sum[3] = {0}, weight = 0;
             for (int k = 0; k < many * many; k++) {
                 double dx = (k % many + 0.5) / many - 0.5, dy = (k / many + 0.5) / many - 0.5;
                 double u = back.m[0] * (x + dx) + back.m[1] * (y + dy) + back.m[2];
                 double v = back.m[3] * (x + dx) + back.m[4] * (y + dy) + back.m[5];
-                double inside = fmin(fmin(u - edge, last - u), fmin(v - edge, last - v));
-                if (inside < 0 || u >= p->side - 1 || v >= p->side - 1) continue;
-                float w = (float)fmin(1, soft > 0 ? inside / soft : 1);
+                double inside = lesser(lesser(u - a.x0, a.x1 - u), lesser(v - a.y0, a.y1 - v));
+                if (inside < 0 || u >= end || v >= end) continue;
+                float w = soft > 0 ? (float)lesser(1, inside * sharp) : 1;
                 for (size_t c = 0; c < 3; c++)
                     sum[c] += w * sample(p->planes + c * from, p->side, u, v);
                 weight += w;
@@ -138,6 +157,13 @@ static void lay(train_scene *s, const patch *p, face_transform t, double keep, d
                 *to = *to * (1 - share) + sum[c] / weight * share;
             }
         }
+}
+
+// The map that scales by k, turns by angle and takes (cx, cy) to (x, y).
+static face_transform carry(double k, double angle, double cx, double cy, double x, double y)
+{
+    double c = k * cos(angle), n = k * sin(angle);
+    return (face_transform){{c, -n, x - c * cx + n * cy, n, c, y - n * cx - c * cy}};
 }
 
 // Boxes that overlap by more than a little: the lower face would be hidden.
@@ -173,10 +199,31 @@ static guise_status add_face(train_scene *s, patch *p, const scene_options *o, d
     double angle = between(r, -most, most) * 3.14159265358979 / 180;
     double keep = base_rng_uniform(r), soft = base_rng_uniform(r) < 0.5 ? between(r, 0, 30) : 0;
     if (st) return st;
-    double k = height / p->h, c = k * cos(angle), n = k * sin(angle);
-    face_transform t = {{c, -n, cx - c * p->cx + n * p->cy, n, c, cy - n * p->cx - c * p->cy}};
-    lay(s, p, t, keep, soft, o->margin);
+    double edge = o->margin * (1 - keep), last = p->side - 1 - edge;
+    face_transform t = carry(height / p->h, angle, p->cx, p->cy, cx, cy);
+    lay(s, p, (part){edge, edge, last, last}, t, soft);
     note_face(s, p, t);
+    return GUISE_OK;
+}
+
+// What surrounds a face in its photo, without the face: hair, necks, clothes, walls, at any scale
+// and angle. Things that are no face are learnt from these.
+static guise_status add_surroundings(train_scene *s, patch *p, const scene_options *o, base_rng *r,
+                                     base_error *e)
+{
+    guise_status st = take_patch(p, o, r, e);
+    if (st) return st;
+    double end = p->side - 1, x0 = fmax(p->cx - p->w / 2, 8), x1 = fmin(p->cx + p->w / 2, end - 8);
+    double y0 = fmax(p->cy - p->h / 2, 8), y1 = fmin(p->cy + p->h / 2, end - 8);
+    const part around[] = {{0, 0, x0, end}, {x1, 0, end, end}, {0, 0, end, y0}, {0, y1, end, end}};
+    part a = around[base_rng_range(r, 0, 3)];
+    double long_side = fmax(a.x1 - a.x0, a.y1 - a.y0);
+    double k = exp(between(r, log(0.1), log(1.5))) * s->side / long_side;
+    double angle = between(r, -3.14159265358979, 3.14159265358979);
+    double soft = base_rng_uniform(r) < 0.5 ? between(r, 0, 20) : 0;
+    face_transform t = carry(k, angle, (a.x0 + a.x1) / 2, (a.y0 + a.y1) / 2, between(r, 0, s->side),
+                             between(r, 0, s->side));
+    lay(s, p, a, t, soft);
     return GUISE_OK;
 }
 
@@ -187,6 +234,8 @@ static guise_status lay_faces(train_scene *s, patch *p, const scene_options *o, 
     bool fills = base_rng_uniform(r) < 0.35; // a photo that covers the whole scene
     int n = fills ? 1 : counts[base_rng_range(r, 0, 9)];
     guise_status st = GUISE_OK;
+    for (int i = base_rng_range(r, 0, 8); !st && !fills && i > 0; i--)
+        st = add_surroundings(s, p, o, r, e);
     for (int i = 0; !st && i < n; i++) {
         double span = fills ? 0.95 : i ? 0.4 : 0.8;
         double least = fills ? 0.4 * s->side : o->smallest;
