@@ -1,5 +1,5 @@
 // cuda.c -- opening and describing a GPU, errors kept until somebody waits, marks on the stream.
-#include "backend/cuda_own.h"
+#include "backend/cuda_dnn.h"
 #include <math.h>
 #include <string.h>
 
@@ -136,6 +136,7 @@ void cuda_close(cuda_device **device)
             if (d->kernel[i]->module) d->api.cuModuleUnload(d->kernel[i]->module);
             base_free(d->kernel[i]);
         }
+        cuda_dnn_free(d);
         if (d->dnn) d->api.cudnnDestroy(d->dnn);
         if (d->blas) d->api.cublasLtDestroy(d->blas);
         if (d->feeding) d->api.cuStreamDestroy_v2(d->feeding);

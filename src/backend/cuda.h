@@ -115,18 +115,25 @@ void cuda_gemm_close(cuda_gemm **g);
 size_t cuda_gemm_scratch(const cuda_gemm *g);
 int cuda_gemm_run(const cuda_gemm *g, cuda_at a, cuda_at b, cuda_at c, cuda_at scratch);
 
-// Convolutions: kinds, geometry and epilogue as in backend.h. x, y, dx, dy channels-last; w and dw
-// row-major [o,c/groups,kh,kw] (brought to cuDNN's order inside).
+int cuda_convert(cuda_device *d, cuda_array x, cuda_array y, int64_t n); // y = x, n elements
+
+// Convolutions: kinds, geometry and epilogue as in backend.h, without `add`. x, y, dx, dy
+// channels-last, 16-byte aligned; w and dw row-major [o,c/groups,kh,kw] (brought to cuDNN's order
+// inside: every time, or with keep_weights once until cuda_conv_forget, after which no record of
+// runs before may be replayed).
+// Errors: GUISE_BAD_ARGUMENT where cuDNN has no engine; GUISE_NO_MEMORY.
 typedef struct {
     cuda_type a, b, out;
 } cuda_conv_types;
 typedef struct cuda_conv cuda_conv;
 int cuda_conv_open(cuda_conv **c, cuda_device *d, cpu_conv_kind kind, const cpu_conv_shape *s,
-                   const cpu_conv_post *post, cuda_conv_types types);
+                   const cpu_conv_post *post, cuda_conv_types types, bool keep_weights);
 void cuda_conv_close(cuda_conv **c);
+void cuda_conv_forget(cuda_conv *c); // the weights have changed
 size_t cuda_conv_scratch(const cuda_conv *c);
+size_t cuda_conv_bytes(const cuda_conv *c);    // kept weights
+const char *cuda_conv_how(const cuda_conv *c); // cuDNN's engine, and what is done around it
 // bias: [o] in single precision, or 0
-int cuda_conv_run(const cuda_conv *c, cuda_at a, cuda_at b, cuda_at bias, cuda_at out,
-                  cuda_at scratch);
+int cuda_conv_run(cuda_conv *c, cuda_at a, cuda_at b, cuda_at bias, cuda_at out, cuda_at scratch);
 
 #endif

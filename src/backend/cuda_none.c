@@ -109,14 +109,21 @@ int cuda_gemm_run(const cuda_gemm *g, cuda_at a, cuda_at b, cuda_at c, cuda_at s
     return (void)g, (void)a, (void)b, (void)c, (void)scratch, GUISE_BAD_ARGUMENT;
 }
 int cuda_conv_open(cuda_conv **c, cuda_device *d, cpu_conv_kind kind, const cpu_conv_shape *s,
-                   const cpu_conv_post *post, cuda_conv_types types)
+                   const cpu_conv_post *post, cuda_conv_types types, bool keep_weights)
 {
-    return (void)d, (void)kind, (void)s, (void)post, (void)types, *c = NULL, GUISE_BAD_ARGUMENT;
+    (void)d, (void)kind, (void)s, (void)post, (void)types, (void)keep_weights;
+    return *c = NULL, GUISE_BAD_ARGUMENT;
 }
 void cuda_conv_close(cuda_conv **c) { (void)c; }
+void cuda_conv_forget(cuda_conv *c) { (void)c; }
 size_t cuda_conv_scratch(const cuda_conv *c) { return (void)c, (size_t)0; }
-int cuda_conv_run(const cuda_conv *c, cuda_at a, cuda_at b, cuda_at bias, cuda_at out,
-                  cuda_at scratch)
+size_t cuda_conv_bytes(const cuda_conv *c) { return (void)c, (size_t)0; }
+const char *cuda_conv_how(const cuda_conv *c) { return (void)c, why; }
+int cuda_convert(cuda_device *d, cuda_array x, cuda_array y, int64_t n)
+{
+    return (void)d, (void)x, (void)y, (void)n, GUISE_BAD_ARGUMENT;
+}
+int cuda_conv_run(cuda_conv *c, cuda_at a, cuda_at b, cuda_at bias, cuda_at out, cuda_at scratch)
 {
     return (void)c, (void)a, (void)b, (void)bias, (void)out, (void)scratch, GUISE_BAD_ARGUMENT;
 }

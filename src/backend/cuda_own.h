@@ -30,6 +30,8 @@ struct cuda_device {
     size_t n_blocks, cap_blocks, allocated;
     cuda_kernel **kernel;
     size_t n_kernels, cap_kernels;
+    struct cuda_dnn **dnns; // convolutions of cuDNN made so far (cuda_dnn.h)
+    size_t n_dnns, cap_dnns;
     bool recording;
     guise_status failed; // first failure since the last cuda_wait, and its sentence
     char trouble[400];

@@ -107,6 +107,7 @@ typedef struct tg_op {
     void (*gpu_forget)(void *state);
     size_t (*gpu_bytes)(const void *state);
     size_t (*gpu_scratch)(const void *state);
+    const char *(*gpu_how)(const void *state); // as how
 
     unsigned last; // which rank-4 operands cpu takes channels-last (bits; see TG_LAST_OUT)
     unsigned flags;

@@ -138,6 +138,9 @@ static int cpu_dx(const tg_call *call)
     return 0;
 }
 
+static int gpu(const tg_gpu_call *c) { return window_gpu(c, 0, c->y->shape); }
+static int gpu_dx(const tg_gpu_call *c) { return window_gpu(c, 0, c->y->in[0]->shape); }
+
 static tg_node *sample(tg_graph *g, base_rng *r)
 {
     tg_window p = window_sample(r);
@@ -173,7 +176,7 @@ static const tg_field fields[] = {{"kh", TG_FIELD_INT64, offsetof(window_args, k
                                   {"whole", TG_FIELD_INT64, offsetof(window_args, whole), 1},
                                   {0}};
 TG_OP(avg_pool, "mean over windows", .fields = fields, .shape = shape, .vjp = vjp, .ref = ref,
-      .cpu = cpu, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR, .sample = sample);
+      .cpu = cpu, .gpu = gpu, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR, .sample = sample);
 TG_OP(avg_pool_dx, "adjoint of avg_pool", .fields = fields, .shape = shape_dx, .vjp = vjp_dx,
-      .ref = ref_dx, .cpu = cpu_dx, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR,
+      .ref = ref_dx, .cpu = cpu_dx, .gpu = gpu_dx, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR,
       .sample = sample_dx);

@@ -1,4 +1,5 @@
 // concat.c -- operands one behind the other along a dim; its derivatives are slices.
+#include "graph/gpu.h"
 #include "graph/op/move.h"
 
 static int64_t dim_of(const tg_node *y) { return *(const int64_t *)y->args; }
@@ -54,6 +55,24 @@ static int cpu(const tg_call *c)
     return 0;
 }
 
+static int gpu(const tg_gpu_call *c)
+{
+    int64_t d = dim_of(c->y), all = c->y->shape.dim[d], from = 0;
+    int s = 0;
+    for (int k = 0; !s && k < c->y->n_in; k++) {
+        move_along v = move_see(c->y->in[k]->shape, d, c->last);
+        int64_t n = v.n * v.inner;
+        gpu_move_map m = {.rank = 2,
+                          .n = {v.outer, n},
+                          .from = {n, 1},
+                          .to = {all * v.inner, 1},
+                          .first_y = from * v.inner};
+        s = gpu_move(c, k, &m);
+        from += v.n;
+    }
+    return s;
+}
+
 static tg_node *sample(tg_graph *g, base_rng *r)
 {
     tg_shape s = move_sample(r);
@@ -81,4 +100,5 @@ tg_node *tg_concat(tg_node *const x[], int n, int dim)
 
 static const tg_field fields[] = {{"dim", TG_FIELD_INT64, 0, 1}, {0}};
 TG_OP(concat, "operands one behind the other along a dim", .fields = fields, .shape = shape,
-      .vjp = vjp, .ref = ref, .cpu = cpu, .flags = TG_FOLLOW | TG_LINEAR, .sample = sample);
+      .vjp = vjp, .ref = ref, .cpu = cpu, .gpu = gpu, .flags = TG_FOLLOW | TG_LINEAR,
+      .sample = sample);

@@ -93,7 +93,8 @@ static double macs(const tg_node *t, int role)
     return (double)tg_count(y) * (double)(w.dim[1] * w.dim[2] * w.dim[3]);
 }
 
-static int prepare(const tg_node *t, int role, const tg_wish *wish, void **state)
+// As the backend has it, for an x that comes without a mirrored rim of `reflect` pixels.
+static cpu_conv_shape geometry(const tg_node *t, int role, int reflect)
 {
     tg_shape x, w, y;
     shapes(t, role, &x, &w, &y);
@@ -116,18 +117,23 @@ static int prepare(const tg_node *t, int role, const tg_wish *wish, void **state
     // oneDNN wants the padding that the output size implies, even where the last rows stay unused
     s.bottom = (s.oh - 1) * s.stride + s.kh - s.h - s.top;
     s.right = (s.ow - 1) * s.stride + s.kw - s.w - s.left;
-    if (wish->reflect) { // x is given without its mirrored rim
-        s.reflect = wish->reflect;
-        s.h -= 2 * s.reflect;
-        s.w -= 2 * s.reflect;
-    }
+    s.reflect = reflect;
+    s.h -= 2 * s.reflect;
+    s.w -= 2 * s.reflect;
+    return s;
+}
+
+static cpu_conv_kind kind_of(int role)
+{
+    return role == Y ? CPU_CONV_Y : role == X ? CPU_CONV_DX : CPU_CONV_DW;
+}
+
+static int prepare(const tg_node *t, int role, const tg_wish *wish, void **state)
+{
+    cpu_conv_shape s = geometry(t, role, wish->reflect);
     cpu_conv_post post = {.bias = wish->bias, .act = wish->act, .slope = wish->slope};
     cpu_conv *c = NULL;
-    int e = cpu_conv_open(&c,
-                          role == Y   ? CPU_CONV_Y
-                          : role == X ? CPU_CONV_DX
-                                      : CPU_CONV_DW,
-                          &s, &post,
+    int e = cpu_conv_open(&c, kind_of(role), &s, &post,
                           (cpu_conv_wish){wish->keep_weights, wish->measure, wish->no_winograd,
                                           wish->no_narrow, (cpu_type)wish->type});
     *state = c;
@@ -144,6 +150,45 @@ static void forget(void *state) { cpu_conv_forget(state); }
 static size_t bytes(const void *state) { return cpu_conv_bytes(state); }
 static size_t scratch(const void *state) { return cpu_conv_scratch(state); }
 static const char *how(const void *state) { return cpu_conv_how(state); }
+
+typedef struct {
+    cuda_conv *conv;
+    bool bias;
+} gpu_state;
+
+static void gpu_release(void *state)
+{
+    gpu_state *s = state;
+    if (s) cuda_conv_close(&s->conv);
+    base_free(s);
+}
+
+static int gpu_prepare(const tg_node *t, const tg_gpu_wish *wish, void **state)
+{
+    int role = t->op == &tg_op_conv2d ? Y : t->op == &tg_op_conv2d_dx ? X : W;
+    cpu_conv_shape shape = geometry(t, role, wish->reflect);
+    cpu_conv_post post = {.bias = wish->bias, .act = wish->act, .slope = wish->slope};
+    gpu_state *s = base_alloc(1, sizeof *s);
+    if (!s) return GUISE_NO_MEMORY;
+    s->bias = wish->bias;
+    int e =
+        cuda_conv_open(&s->conv, wish->device, kind_of(role), &shape, &post,
+                       (cuda_conv_types){wish->x[0], wish->x[1], wish->out}, wish->keep_weights);
+    if (e) gpu_release(s), s = NULL;
+    *state = s;
+    return e;
+}
+
+static int gpu(const tg_gpu_call *c)
+{
+    const gpu_state *s = c->state;
+    return cuda_conv_run(s->conv, c->x[0].at, c->x[1].at, s->bias ? c->x[2].at : 0, c->out.at,
+                         c->scratch);
+}
+static void gpu_forget(void *state) { cuda_conv_forget(((gpu_state *)state)->conv); }
+static size_t gpu_bytes(const void *s) { return cuda_conv_bytes(((const gpu_state *)s)->conv); }
+static size_t gpu_scratch(const void *s) { return cuda_conv_scratch(((const gpu_state *)s)->conv); }
+static const char *gpu_how(const void *s) { return cuda_conv_how(((const gpu_state *)s)->conv); }
 
 static tg_conv conv_of(const args *p) // tg_conv as builders take it
 {
@@ -228,7 +273,10 @@ static const tg_field fields[] = {{"stride", TG_FIELD_INT64, offsetof(args, stri
                                   {"right", TG_FIELD_INT64, offsetof(args, right), 1},
                                   {0}};
 #define KERNEL                                                                                     \
-    .cpu = cpu, .release = release, .forget = forget, .bytes = bytes, .scratch = scratch, .how = how
+    .cpu = cpu, .release = release, .forget = forget, .bytes = bytes, .scratch = scratch,          \
+    .how = how, .gpu = gpu, .gpu_prepare = gpu_prepare, .gpu_release = gpu_release,                \
+    .gpu_forget = gpu_forget, .gpu_bytes = gpu_bytes, .gpu_scratch = gpu_scratch,                  \
+    .gpu_how = gpu_how
 TG_OP(conv2d, "y = x * w, cross-correlation", .fields = fields, .shape = y_shape, .vjp = y_vjp,
       .ref = y_ref, .prepare = y_prepare, KERNEL, .type = true, .last = 1 | TG_LAST_OUT,
       .flags = TG_LINEAR | TG_EPILOGUE, .macs = y_macs, .sample = y_sample);

@@ -1,5 +1,5 @@
 // expand.c -- expand (repeat along dims of length 1) and its adjoint sum_to.
-#include "graph/op.h"
+#include "graph/gpu.h"
 #include <string.h>
 
 static const char *check(tg_shape small, tg_shape big)
@@ -73,6 +73,15 @@ static int expand_cpu(const tg_call *c)
     return 0;
 }
 
+static int expand_gpu(const tg_gpu_call *c)
+{
+    tg_walk w = tg_walk_make(c->y->in[0]->shape, c->y->shape, c->last);
+    gpu_move_map m = {.rank = w.rank};
+    tg_steps((tg_shape){w.rank, {w.n[0], w.n[1], w.n[2], w.n[3], w.n[4], w.n[5]}}, m.to);
+    for (int i = 0; i < w.rank; i++) m.n[i] = w.n[i], m.from[i] = w.step[i];
+    return gpu_move(c, 0, &m);
+}
+
 static tg_node *expand_sample(tg_graph *g, base_rng *r)
 {
     tg_shape s = block(r);
@@ -80,7 +89,7 @@ static tg_node *expand_sample(tg_graph *g, base_rng *r)
 }
 
 TG_OP(expand, "repeat along dims of length 1", .shape = expand_shape, .vjp = expand_vjp,
-      .ref = expand_ref, .cpu = expand_cpu, .flags = TG_FOLLOW | TG_LINEAR,
+      .ref = expand_ref, .cpu = expand_cpu, .gpu = expand_gpu, .flags = TG_FOLLOW | TG_LINEAR,
       .sample = expand_sample);
 
 // Equal nodes are found by the bytes of their arguments: those that are not used must be zero.
@@ -155,6 +164,60 @@ static int sum_to_cpu(const tg_call *c)
     return 0;
 }
 
+typedef struct { // as in sum_to.cu
+    uint64_t x, y, part;
+    int64_t outputs, terms, parts, kept_rank, gone_rank;
+    int64_t kept_n[TG_MAX_RANK], kept[TG_MAX_RANK], gone_n[TG_MAX_RANK], gone[TG_MAX_RANK];
+} sum_args;
+
+typedef struct {
+    sum_args args;
+    bool rows; // x is contiguous along what is added up
+} sum_state;
+
+static int sum_to_gpu_prepare(const tg_node *y, const tg_gpu_wish *wish, void **state)
+{
+    enum { TERMS = 2048, BLOCKS = 512 }; // of a part at least; that keep a device busy
+    tg_walk w = tg_walk_make(y->shape, y->in[0]->shape, wish->last);
+    int64_t step[TG_MAX_RANK];
+    sum_state *s = *state = base_alloc(1, sizeof *s);
+    if (!s) return GUISE_NO_MEMORY;
+    sum_args *a = &s->args;
+    tg_steps((tg_shape){w.rank, {w.n[0], w.n[1], w.n[2], w.n[3], w.n[4], w.n[5]}}, step);
+    for (int i = 0; i < w.rank; i++)
+        if (w.step[i])
+            a->kept_n[a->kept_rank] = w.n[i], a->kept[a->kept_rank++] = step[i];
+        else
+            a->gone_n[a->gone_rank] = w.n[i], a->gone[a->gone_rank++] = step[i];
+    s->rows = !w.step[w.rank - 1];
+    a->outputs = tg_count(y->shape);
+    a->terms = tg_count(y->in[0]->shape) / a->outputs;
+    int64_t most = a->terms / TERMS, blocks = s->rows ? a->outputs : (a->outputs + 31) / 32;
+    a->parts = most < BLOCKS / blocks ? most : BLOCKS / blocks;
+    if (a->parts < 1) a->parts = 1;
+    return GUISE_OK;
+}
+
+static size_t sum_to_gpu_scratch(const void *state)
+{
+    const sum_state *s = state;
+    return sizeof(float) * (size_t)(s->args.outputs * s->args.parts);
+}
+
+static int sum_to_gpu(const tg_gpu_call *c)
+{
+    const sum_state *s = c->state;
+    sum_args a = s->args;
+    char defines[GPU_DEFINES];
+    a.x = c->x[0].at, a.y = c->out.at, a.part = c->scratch;
+    gpu_defines(defines, sizeof defines, c->x[0].type, c->out.type, 1);
+    int64_t blocks = (s->rows ? a.outputs : (a.outputs + 31) / 32) * a.parts;
+    int e = gpu_launch(c, cuda_text_sum_to, defines, s->rows ? "sum_rows" : "sum_columns", &a,
+                       sizeof a, blocks * CUDA_THREADS);
+    if (e) return e;
+    return gpu_launch(c, cuda_text_sum_to, defines, "sum_parts", &a, sizeof a, a.outputs);
+}
+
 static tg_node *sum_to_sample(tg_graph *g, base_rng *r)
 {
     tg_shape s = block(r);
@@ -162,7 +225,8 @@ static tg_node *sum_to_sample(tg_graph *g, base_rng *r)
 }
 
 TG_OP(sum_to, "add up along dims that become 1", .shape = sum_to_shape, .vjp = sum_to_vjp,
-      .ref = sum_to_ref, .cpu = sum_to_cpu, .flags = TG_FOLLOW | TG_LINEAR,
+      .ref = sum_to_ref, .cpu = sum_to_cpu, .gpu = sum_to_gpu, .gpu_prepare = sum_to_gpu_prepare,
+      .gpu_release = base_free, .gpu_scratch = sum_to_gpu_scratch, .flags = TG_FOLLOW | TG_LINEAR,
       .sample = sum_to_sample);
 
 tg_node *tg_sum_to(tg_node *x, tg_shape to)

@@ -2,6 +2,7 @@
 // down'th element. StyleGAN2 (Karras et al. 2020) calls it upfirdn2d. One op is its own family: the
 // adjoint has up and down exchanged and the taps turned round.
 //   y[o] = sum over i of x[i] tap[size - 1 - (i up + before - o down)], in each direction
+#include "graph/gpu.h"
 #include "graph/op/move.h"
 #include <string.h>
 
@@ -172,6 +173,27 @@ static int cpu(const tg_call *c)
     return 0;
 }
 
+static int gpu(const tg_gpu_call *c)
+{
+    const args *p = c->y->args;
+    struct { // as in fir.cu
+        gpu_image image;
+        int64_t before[2];
+        float tap[TG_FIR_MOST * TG_FIR_MOST];
+    } a = {.before = {p->before[ROWS], p->before[COLUMNS]}};
+    char defines[2 * GPU_DEFINES];
+    int pack = gpu_image_of(c, false, &a.image);
+    for (int i = 0; i < TG_FIR_MOST * TG_FIR_MOST; i++) a.tap[i] = (float)p->tap[i];
+    gpu_defines(defines, sizeof defines, c->x[0].type, c->out.type, pack);
+    size_t n = strlen(defines);
+    snprintf(defines + n, sizeof defines - n,
+             "#define UP0 %d\n#define UP1 %d\n#define DOWN0 %d\n#define DOWN1 %d\n"
+             "#define SIZE0 %d\n#define SIZE1 %d\n",
+             (int)p->up[ROWS], (int)p->up[COLUMNS], (int)p->down[ROWS], (int)p->down[COLUMNS],
+             (int)p->size[ROWS], (int)p->size[COLUMNS]);
+    return gpu_launch(c, cuda_text_fir, defines, "fir", &a, sizeof a, a.image.count);
+}
+
 static tg_node *sample(tg_graph *g, base_rng *r)
 {
     args p = {.size = {base_rng_range(r, 1, 4), base_rng_range(r, 1, 4)}};
@@ -199,8 +221,9 @@ static const tg_field fields[] = {
     {0}};
 
 TG_OP(fir, "zeros between elements, a border, a filter, every down'th element", .fields = fields,
-      .shape = shape, .vjp = vjp, .ref = ref, .cpu = cpu, .prepare = prepare, .release = release,
-      .bytes = bytes, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR, .sample = sample);
+      .shape = shape, .vjp = vjp, .ref = ref, .cpu = cpu, .gpu = gpu, .prepare = prepare,
+      .release = release, .bytes = bytes, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR,
+      .sample = sample);
 
 tg_node *tg_fir(tg_node *x, const tg_fir_kernel *k)
 {

@@ -1,4 +1,5 @@
 // flip.c -- the order along one dim reversed; its own adjoint.
+#include "graph/gpu.h"
 #include "graph/op/move.h"
 #include <string.h>
 
@@ -39,6 +40,17 @@ static int cpu(const tg_call *c)
     return 0;
 }
 
+static int gpu(const tg_gpu_call *c)
+{
+    move_along v = move_see(c->y->shape, dim_of(c->y), c->last);
+    gpu_move_map m = {.rank = 3,
+                      .n = {v.outer, v.n, v.inner},
+                      .from = {v.n * v.inner, -v.inner, 1},
+                      .to = {v.n * v.inner, v.inner, 1},
+                      .first_x = (v.n - 1) * v.inner};
+    return gpu_move(c, 0, &m);
+}
+
 static tg_node *sample(tg_graph *g, base_rng *r)
 {
     tg_shape s = move_sample(r);
@@ -54,4 +66,4 @@ tg_node *tg_flip(tg_node *x, int dim)
 
 static const tg_field fields[] = {{"dim", TG_FIELD_INT64, 0, 1}, {0}};
 TG_OP(flip, "the order along one dim reversed", .fields = fields, .shape = shape, .vjp = vjp,
-      .ref = ref, .cpu = cpu, .flags = TG_FOLLOW | TG_LINEAR, .sample = sample);
+      .ref = ref, .cpu = cpu, .gpu = gpu, .flags = TG_FOLLOW | TG_LINEAR, .sample = sample);

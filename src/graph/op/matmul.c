@@ -50,6 +50,33 @@ static int cpu(const tg_call *c)
                     c->x[1], c->out);
 }
 
+static int gpu_prepare(const tg_node *y, const tg_gpu_wish *wish, void **state)
+{
+    const args *p = y->args;
+    cuda_gemm_shape s = {.ta = p->ta,
+                         .tb = p->tb,
+                         .m = y->shape.dim[0],
+                         .n = y->shape.dim[1],
+                         .k = cols(y->in[0], p->ta),
+                         .batch = 1};
+    cuda_gemm *g = NULL;
+    int e = cuda_gemm_open(&g, wish->device, &s, wish->x[0], wish->x[1], wish->out);
+    *state = g;
+    return e;
+}
+
+static int gpu(const tg_gpu_call *c)
+{
+    return cuda_gemm_run(c->state, c->x[0].at, c->x[1].at, c->out.at, c->scratch);
+}
+
+static void gpu_release(void *state)
+{
+    cuda_gemm *g = state;
+    cuda_gemm_close(&g);
+}
+static size_t gpu_scratch(const void *state) { return cuda_gemm_scratch(state); }
+
 static double macs(const tg_node *y)
 {
     const args *p = y->args;
@@ -67,7 +94,8 @@ static tg_node *sample(tg_graph *g, base_rng *r)
 static const tg_field fields[] = {
     {"ta", TG_FIELD_INT, offsetof(args, ta), 1}, {"tb", TG_FIELD_INT, offsetof(args, tb), 1}, {0}};
 TG_OP(matmul, "y = op(a) op(b), matrices", .fields = fields, .shape = shape, .vjp = vjp, .ref = ref,
-      .cpu = cpu, .macs = macs, .sample = sample);
+      .cpu = cpu, .gpu = gpu, .gpu_prepare = gpu_prepare, .gpu_release = gpu_release,
+      .gpu_scratch = gpu_scratch, .macs = macs, .sample = sample);
 
 tg_node *tg_matmul(tg_node *a, tg_node *b, bool ta, bool tb)
 {

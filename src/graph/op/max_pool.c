@@ -203,6 +203,10 @@ static int cpu_unpool(const tg_call *call)
     return 0;
 }
 
+static int gpu(const tg_gpu_call *c) { return window_gpu(c, 0, c->y->shape); }
+static int gpu_at(const tg_gpu_call *c) { return window_gpu(c, 1, c->y->shape); }
+static int gpu_unpool(const tg_gpu_call *c) { return window_gpu(c, 1, c->y->in[0]->shape); }
+
 // Values that are all different, so that small steps do not move a maximum.
 static tg_node *distinct(tg_graph *g, base_rng *r, tg_shape s)
 {
@@ -271,9 +275,10 @@ static const tg_field fields[] = {{"kh", TG_FIELD_INT64, offsetof(window_args, k
                                   {"whole", TG_FIELD_INT64, offsetof(window_args, whole), 1},
                                   {0}};
 TG_OP(max_pool, "largest element of windows", .fields = fields, .shape = shape, .vjp = vjp,
-      .ref = ref, .cpu = cpu, .last = 1 | TG_LAST_OUT, .sample = sample);
+      .ref = ref, .cpu = cpu, .gpu = gpu, .last = 1 | TG_LAST_OUT, .sample = sample);
 TG_OP(max_unpool, "dy added where x has the maxima of its windows", .fields = fields,
       .shape = shape_unpool, .vjp = vjp_unpool, .ref = ref_unpool, .cpu = cpu_unpool,
-      .last = 3 | TG_LAST_OUT, .sample = sample_unpool);
+      .gpu = gpu_unpool, .last = 3 | TG_LAST_OUT, .sample = sample_unpool);
 TG_OP(max_pool_at, "v where x has the maxima of its windows", .fields = fields, .shape = shape_at,
-      .vjp = vjp_at, .ref = ref_at, .cpu = cpu_at, .last = 3 | TG_LAST_OUT, .sample = sample_at);
+      .vjp = vjp_at, .ref = ref_at, .cpu = cpu_at, .gpu = gpu_at, .last = 3 | TG_LAST_OUT,
+      .sample = sample_at);

@@ -1,5 +1,6 @@
 // reflect_pad.c -- rows and columns mirrored at the edges, the edge itself not repeated; adjoint.
 //   x [n,c,h,w] -> y [n,c,h+2p,w+2p], y(i,j) = x(mirror(i - p), mirror(j - p))
+#include "graph/gpu.h"
 #include "graph/op/move.h"
 #include <string.h>
 
@@ -118,6 +119,20 @@ static int cpu_dx(const tg_call *call)
     return 0;
 }
 
+static int gpu(const tg_gpu_call *c)
+{
+    struct { // as in reflect_pad.cu
+        gpu_image image;
+        int64_t pad;
+    } a = {.pad = pad_of(c->y)};
+    bool adjoint = c->y->op == &tg_op_reflect_pad_dx;
+    char defines[GPU_DEFINES];
+    int pack = gpu_image_of(c, adjoint, &a.image);
+    gpu_defines(defines, sizeof defines, c->x[0].type, c->out.type, pack);
+    return gpu_launch(c, cuda_text_reflect_pad, defines, c->y->op->name, &a, sizeof a,
+                      a.image.count);
+}
+
 static tg_shape sample_shape(base_rng *r, int pad, int more)
 {
     return TG_SHAPE(base_rng_range(r, 1, 2), base_rng_range(r, 1, 3),
@@ -151,8 +166,8 @@ tg_node *tg_reflect_pad_dx(tg_node *dy, int64_t pad)
 
 static const tg_field fields[] = {{"pad", TG_FIELD_INT64, 0, 1}, {0}};
 TG_OP(reflect_pad, "rows and columns mirrored at the edges", .fields = fields, .shape = shape,
-      .vjp = vjp, .ref = ref, .cpu = cpu, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR,
+      .vjp = vjp, .ref = ref, .cpu = cpu, .gpu = gpu, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR,
       .sample = sample);
 TG_OP(reflect_pad_dx, "adjoint of reflect_pad", .fields = fields, .shape = shape_dx, .vjp = vjp_dx,
-      .ref = ref_dx, .cpu = cpu_dx, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR,
+      .ref = ref_dx, .cpu = cpu_dx, .gpu = gpu, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR,
       .sample = sample_dx);

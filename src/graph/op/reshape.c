@@ -1,4 +1,5 @@
 // reshape.c -- the same elements in row-major order under another shape.
+#include "graph/gpu.h"
 #include "graph/op/move.h"
 #include <string.h>
 
@@ -32,6 +33,12 @@ static int cpu(const tg_call *c)
     return 0;
 }
 
+static int gpu(const tg_gpu_call *c)
+{
+    gpu_move_map m = {.rank = 1, .n = {tg_count(c->y->shape)}, .from = {1}, .to = {1}};
+    return gpu_move(c, 0, &m);
+}
+
 static tg_node *sample(tg_graph *g, base_rng *r)
 {
     int64_t a = base_rng_range(r, 1, 4), b = base_rng_range(r, 1, 4), k = base_rng_range(r, 1, 3);
@@ -49,4 +56,5 @@ tg_node *tg_reshape(tg_node *x, tg_shape to)
 }
 
 TG_OP(reshape, "the elements of x in row-major order under another shape", .shape = shape,
-      .vjp = vjp, .ref = ref, .cpu = cpu, .flags = TG_LINEAR | TG_ALIAS, .sample = sample);
+      .vjp = vjp, .ref = ref, .cpu = cpu, .gpu = gpu, .flags = TG_LINEAR | TG_ALIAS,
+      .sample = sample);

@@ -1,6 +1,7 @@
 // resize.c -- images to another height and width by interpolation along rows, then columns.
 // Conventions are those of ONNX Resize (github.com/onnx/onnx, docs/Operators.md): half_pixel,
 // align_corners, asymmetric with floor. Cubic kernel: Keys 1981, with a = -0.75.
+#include "graph/gpu.h"
 #include "graph/op/move.h"
 #include <math.h>
 #include <omp.h>
@@ -223,6 +224,89 @@ static int cpu(const tg_call *call)
     return 0;
 }
 
+// On a GPU the tables lie one behind the other: starts of rows and of columns as int32_t, then
+// taps.
+typedef struct { // as in resize.cu
+    int32_t at;
+    float w;
+} gpu_tap;
+
+typedef struct {
+    cuda_device *device;
+    cuda_at memory;
+    size_t bytes;
+    uint64_t start[2], tap[2]; // addresses, of rows and of columns
+} gpu_state;
+
+static void gpu_release(void *state)
+{
+    gpu_state *s = state;
+    if (s) cuda_free(s->device, CUDA_DEVICE, s->memory);
+    base_free(s);
+}
+
+// Puts the table of n outputs into memory at *start and *tap, moves both on.
+static void lay_out(const table *t, int64_t n, int32_t **start, gpu_tap **to)
+{
+    for (int64_t i = 0; i <= n; i++) *(*start)++ = (int32_t)t->start[i];
+    for (int64_t i = 0; i < t->start[n]; i++)
+        *(*to)++ = (gpu_tap){(int32_t)t->tap[i].at, (float)t->tap[i].w};
+}
+
+static int upload(gpu_state *s, const tables *t, const int64_t n[2])
+{
+    int64_t taps_n[2] = {t->rows.start[n[0]], t->cols.start[n[1]]};
+    size_t starts = ((size_t)(n[0] + n[1] + 2) * sizeof(int32_t) + 15) / 16 * 16;
+    s->bytes = starts + (size_t)(taps_n[0] + taps_n[1]) * sizeof(gpu_tap);
+    s->memory = cuda_alloc(s->device, CUDA_DEVICE, s->bytes);
+    char *all = base_alloc(s->bytes, 1);
+    if (!all || !s->memory) return base_free(all), GUISE_NO_MEMORY;
+    int32_t *start = (int32_t *)(void *)all;
+    gpu_tap *to = (gpu_tap *)(void *)(all + starts);
+    lay_out(&t->rows, n[0], &start, &to);
+    lay_out(&t->cols, n[1], &start, &to);
+    s->start[0] = s->memory;
+    s->start[1] = s->memory + (uint64_t)(n[0] + 1) * sizeof(int32_t);
+    s->tap[0] = s->memory + starts;
+    s->tap[1] = s->tap[0] + (uint64_t)taps_n[0] * sizeof(gpu_tap);
+    int e = cuda_upload(s->device, s->memory, all, s->bytes);
+    base_free(all);
+    return e;
+}
+
+static int gpu_prepare(const tg_node *y, const tg_gpu_wish *wish, void **state)
+{
+    void *t = NULL;
+    gpu_state *s = base_alloc(1, sizeof *s);
+    int e = s ? prepare(y, NULL, &t) : GUISE_NO_MEMORY;
+    if (!e) {
+        s->device = wish->device;
+        e = upload(s, t, y->shape.dim + 2);
+    }
+    release(t);
+    if (e) gpu_release(s), s = NULL;
+    *state = s;
+    return e;
+}
+
+static size_t gpu_bytes(const void *state) { return ((const gpu_state *)state)->bytes; }
+
+static int gpu(const tg_gpu_call *c)
+{
+    const gpu_state *s = c->state;
+    struct { // as in resize.cu
+        gpu_image image;
+        uint64_t row_start, row_tap, column_start, column_tap;
+    } a = {.row_start = s->start[0],
+           .row_tap = s->tap[0],
+           .column_start = s->start[1],
+           .column_tap = s->tap[1]};
+    char defines[GPU_DEFINES];
+    int pack = gpu_image_of(c, false, &a.image); // the adjoint only has other tables
+    gpu_defines(defines, sizeof defines, c->x[0].type, c->out.type, pack);
+    return gpu_launch(c, cuda_text_resize, defines, "resize", &a, sizeof a, a.image.count);
+}
+
 static tg_node *pick(tg_graph *g, base_rng *r,
                      tg_node *(*make)(tg_node *, int64_t, int64_t, tg_resize_mode))
 {
@@ -255,9 +339,11 @@ static const tg_field fields[] = {{"h", TG_FIELD_INT64, offsetof(args, h), 1},
                                   {"w", TG_FIELD_INT64, offsetof(args, w), 1},
                                   {"mode", TG_FIELD_INT64, offsetof(args, mode), 1},
                                   {0}};
+#define GPU                                                                                        \
+    .gpu = gpu, .gpu_prepare = gpu_prepare, .gpu_release = gpu_release, .gpu_bytes = gpu_bytes
 TG_OP(resize, "interpolation to another height and width", .fields = fields, .shape = check,
-      .vjp = vjp, .ref = ref, .cpu = cpu, .prepare = prepare, .release = release,
+      .vjp = vjp, .ref = ref, .cpu = cpu, .prepare = prepare, .release = release, GPU,
       .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR, .sample = sample);
 TG_OP(resize_dx, "adjoint of resize", .fields = fields, .shape = check, .vjp = vjp_dx,
-      .ref = ref_dx, .cpu = cpu, .prepare = prepare, .release = release, .last = 1 | TG_LAST_OUT,
-      .flags = TG_LINEAR, .sample = sample_dx);
+      .ref = ref_dx, .cpu = cpu, .prepare = prepare, .release = release, GPU,
+      .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR, .sample = sample_dx);

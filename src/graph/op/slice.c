@@ -1,4 +1,5 @@
 // slice.c -- a range of one dim, and its adjoint, padding with zeros.
+#include "graph/gpu.h"
 #include "graph/op/move.h"
 #include <string.h>
 
@@ -41,6 +42,19 @@ static int slice_cpu(const tg_call *c)
     return 0;
 }
 
+static int slice_gpu(const tg_gpu_call *c)
+{
+    const slice_args *p = c->y->args;
+    move_along v = move_see(c->y->in[0]->shape, p->dim, c->last);
+    int64_t n = p->n * v.inner;
+    gpu_move_map m = {.rank = 2,
+                      .n = {v.outer, n},
+                      .from = {v.n * v.inner, 1},
+                      .to = {n, 1},
+                      .first_x = p->from * v.inner};
+    return gpu_move(c, 0, &m);
+}
+
 static tg_node *slice_sample(tg_graph *g, base_rng *r)
 {
     tg_shape s = move_sample(r);
@@ -62,7 +76,7 @@ static const tg_field slice_fields[] = {{"dim", TG_FIELD_INT64, offsetof(slice_a
                                         {"n", TG_FIELD_INT64, offsetof(slice_args, n), 1},
                                         {0}};
 TG_OP(slice, "n elements of one dim, starting at from", .fields = slice_fields,
-      .shape = slice_shape, .vjp = slice_vjp, .ref = slice_ref, .cpu = slice_cpu,
+      .shape = slice_shape, .vjp = slice_vjp, .ref = slice_ref, .cpu = slice_cpu, .gpu = slice_gpu,
       .flags = TG_FOLLOW | TG_LINEAR, .sample = slice_sample);
 
 typedef struct {
@@ -108,6 +122,23 @@ static int pad_cpu(const tg_call *c)
     return 0;
 }
 
+static int pad_gpu(const tg_gpu_call *c)
+{
+    const pad_args *p = c->y->args;
+    move_along v = move_see(c->y->in[0]->shape, p->dim, c->last);
+    int64_t all = p->before + v.n + p->after;
+    gpu_move_map m = {.rank = 3,
+                      .n = {v.outer, all, v.inner},
+                      .from = {v.n * v.inner, v.inner, 1},
+                      .to = {all * v.inner, v.inner, 1},
+                      .first_x = -p->before * v.inner,
+                      .bound = true,
+                      .dim = 1,
+                      .low = p->before,
+                      .high = p->before + v.n};
+    return gpu_move(c, 0, &m);
+}
+
 static tg_node *pad_sample(tg_graph *g, base_rng *r)
 {
     tg_shape s = move_sample(r);
@@ -128,5 +159,5 @@ static const tg_field pad_fields[] = {{"dim", TG_FIELD_INT64, offsetof(pad_args,
                                       {"after", TG_FIELD_INT64, offsetof(pad_args, after), 1},
                                       {0}};
 TG_OP(pad, "zeros before and after x along one dim", .fields = pad_fields, .shape = pad_shape,
-      .vjp = pad_vjp, .ref = pad_ref, .cpu = pad_cpu, .flags = TG_FOLLOW | TG_LINEAR,
-      .sample = pad_sample);
+      .vjp = pad_vjp, .ref = pad_ref, .cpu = pad_cpu, .gpu = pad_gpu,
+      .flags = TG_FOLLOW | TG_LINEAR, .sample = pad_sample);

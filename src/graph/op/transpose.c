@@ -1,4 +1,5 @@
 // transpose.c -- dims in another order: y.dim[i] = x.dim[perm[i]].
+#include "graph/gpu.h"
 #include "graph/op/move.h"
 #include <string.h>
 
@@ -120,6 +121,17 @@ static int cpu(const tg_call *c)
     return 0;
 }
 
+static int gpu(const tg_gpu_call *c)
+{
+    const args *p = c->y->args;
+    int64_t from[TG_MAX_RANK];
+    gpu_move_map m = {.rank = c->y->shape.rank};
+    tg_steps(c->y->in[0]->shape, from);
+    tg_steps(c->y->shape, m.to);
+    for (int i = 0; i < m.rank; i++) m.n[i] = c->y->shape.dim[i], m.from[i] = from[p->perm[i]];
+    return gpu_move(c, 0, &m);
+}
+
 static tg_node *sample(tg_graph *g, base_rng *r)
 {
     int perm[TG_MAX_RANK] = {0, 1, 2, 3, 4, 5};
@@ -141,4 +153,4 @@ tg_node *tg_transpose(tg_node *x, const int perm[])
 
 static const tg_field fields[] = {{"perm", TG_FIELD_INT, offsetof(args, perm), TG_MAX_RANK}, {0}};
 TG_OP(transpose, "y.dim[i] = x.dim[perm[i]]", .fields = fields, .shape = shape, .vjp = vjp,
-      .ref = ref, .cpu = cpu, .flags = TG_LINEAR, .sample = sample);
+      .ref = ref, .cpu = cpu, .gpu = gpu, .flags = TG_LINEAR, .sample = sample);

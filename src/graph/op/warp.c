@@ -1,5 +1,6 @@
 // warp.c -- x sampled along an affine map of the output's pixels, bilinear, zero outside; adjoint.
 //   x [n,c,h,w], m [n,6] -> y(i, j) = x at column m0 j + m1 i + m2, row m3 j + m4 i + m5
+#include "graph/gpu.h"
 #include "graph/op/move.h"
 #include <math.h>
 #include <string.h>
@@ -145,6 +146,19 @@ static int cpu_dx(const tg_call *call)
     return 0;
 }
 
+static int gpu(const tg_gpu_call *c)
+{
+    struct { // as in warp.cu
+        gpu_image image;
+        uint64_t m;
+    } a = {.m = c->x[1].at};
+    bool adjoint = c->y->op == &tg_op_warp_dx;
+    char defines[GPU_DEFINES];
+    int pack = gpu_image_of(c, adjoint, &a.image);
+    gpu_defines(defines, sizeof defines, c->x[0].type, c->out.type, pack);
+    return gpu_launch(c, cuda_text_warp, defines, c->y->op->name, &a, sizeof a, a.image.count);
+}
+
 // Turned, scaled and shifted, so that some pixels fall outside.
 static tg_node *sample_map(tg_graph *g, base_rng *r, int64_t n)
 {
@@ -183,6 +197,7 @@ tg_node *tg_warp_dx(tg_node *dy, tg_node *m, int64_t h, int64_t w)
 }
 
 TG_OP(warp, "x sampled along an affine map, bilinear, zero outside", .shape = shape, .vjp = vjp,
-      .ref = ref, .cpu = cpu, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR, .sample = sample);
+      .ref = ref, .cpu = cpu, .gpu = gpu, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR,
+      .sample = sample);
 TG_OP(warp_dx, "adjoint of warp", .shape = shape, .vjp = vjp_dx, .ref = ref_dx, .cpu = cpu_dx,
-      .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR, .sample = sample_dx);
+      .gpu = gpu, .last = 1 | TG_LAST_OUT, .flags = TG_LINEAR, .sample = sample_dx);

@@ -1,5 +1,7 @@
 // window.c -- the geometry of pooling windows, shared by avg_pool.c and max_pool.c.
 #include "graph/op/window.h"
+#include "graph/gpu.h"
+#include <string.h>
 
 window_args window_pack(tg_window p, int64_t h, int64_t w)
 {
@@ -36,6 +38,34 @@ const char *window_shape(const window_args *p, tg_shape x, tg_shape *out)
     out->dim[2] = outputs(p, x.dim[2], p->kh);
     out->dim[3] = outputs(p, x.dim[3], p->kw);
     return move_wrong(*out);
+}
+
+static int smaller(int a, int b) { return a < b ? a : b; }
+
+int window_gpu(const tg_gpu_call *call, int x, tg_shape pooled)
+{
+    const window_args *p = call->y->args;
+    tg_shape s = call->y->op == &tg_op_avg_pool_dx ? call->y->shape : call->y->in[x]->shape;
+    const cuda_array *from = &call->x[x], *read = &call->x[0], *out = &call->out;
+    int pack = smaller(gpu_pack(from, out, s.dim[1]), gpu_pack(read, out, s.dim[1]));
+    struct { // as in pool.cu
+        gpu_image image;
+        uint64_t v;
+        int64_t kh, kw, stride, pad, whole;
+    } a = {{from->at, out->at, tg_count(call->y->shape) / pack, s.dim[1] / pack, s.dim[2], s.dim[3],
+            pooled.dim[2], pooled.dim[3]},
+           read->at,
+           p->kh,
+           p->kw,
+           p->stride,
+           p->pad,
+           p->whole};
+    char defines[GPU_DEFINES];
+    gpu_defines(defines, sizeof defines, from->type, out->type, pack);
+    size_t n = strlen(defines);
+    snprintf(defines + n, sizeof defines - n, "#define V %s\n", gpu_type(read->type));
+    return gpu_launch(call, cuda_text_pool, defines, call->y->op->name, &a, sizeof a,
+                      a.image.count);
 }
 
 tg_window window_sample(base_rng *r)

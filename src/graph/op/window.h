@@ -24,6 +24,10 @@ static inline window_span window_at(int64_t i, int64_t k, int64_t stride, int64_
     return (window_span){from < 0 ? 0 : from, to < n ? to : n};
 }
 
+// The pooling ops on a GPU: kernels of pool.cu. x: which input is searched; pooled: the pooled
+// shape.
+int window_gpu(const tg_gpu_call *c, int x, tg_shape pooled);
+
 tg_window window_sample(base_rng *r);
 tg_shape window_sample_x(base_rng *r, tg_window p); // an x that p fits
 #endif
