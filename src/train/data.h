@@ -73,6 +73,7 @@ typedef struct {
     bool sources;       // it is
     float *same;        // [n] 1 where the target is the source's person, else 0
     float *vector;      // [n,length] of the source
+    float *theirs;      // [n,length] of the target
     float *warp;        // [n,6] from the recogniser's crop to the target's (tg_warp)
     float *weight;      // [n,1,side,side] of the reconstruction loss
     face_point *point;  // [n,5] the target's landmarks

@@ -16,7 +16,7 @@
 typedef struct {
     const char *features; // weights of a frozen feature network of the discriminator, a file
     const char *real;     // what the discriminator takes for real: "target" or "source" photos
-    double lambda_fm, lambda_gp;
+    double lambda_fm, lambda_gp, lambda_away;
     int fm_first, fm_last; // layers of feature matching, from 1; last 0: the last hidden
     int scales, gp_every;
 } options;
@@ -30,6 +30,8 @@ static const base_field fields[] = {
      "photos that are real to the discriminator: target or source"},
     {"lambda_fm", 0, BASE_REAL, AT(lambda_fm), "10", "weight of feature matching; 0: none"},
     {"lambda_gp", 0, BASE_REAL, AT(lambda_gp), "1e-5", "weight of the gradient penalty; 0: none"},
+    {"lambda_away", 0, BASE_REAL, AT(lambda_away), "0",
+     "weight of the target's identity that is left in the result (ours); 0: none"},
     {"fm_first", 0, BASE_INT, AT(fm_first), "3", "first layer of feature matching, from 1"},
     {"fm_last", 0, BASE_INT, AT(fm_last), "0", "last layer of it; 0: the last hidden one"},
     {"scales", 0, BASE_INT, AT(scales), "2", "discriminators, each on half the size"},
@@ -43,16 +45,17 @@ static guise_status check(const train_options *o, base_error *e)
     const train_bound bound[] = {{"fm_first", own->fm_first, 1, 64},
                                  {"fm_last", own->fm_last, 0, 64},
                                  {"scales", own->scales, 1, TRAIN_SCALES},
-                                 {"gp_every", own->gp_every, 1, 1000}};
+                                 {"gp_every", own->gp_every, 1, 1000},
+                                 {"lambda_away", own->lambda_away, 0, 1000}};
     guise_status s = train_bounds(bound, sizeof bound / sizeof *bound, e);
     if (!s && strcmp(own->real, "target") != 0 && strcmp(own->real, "source") != 0)
         s = base_fail(e, GUISE_BAD_ARGUMENT, "real=%s: say target or source", own->real);
     return s;
 }
 
-enum { ALL, ID, REC, ADV, FM, D_REAL, D_FAKE, GP };
-static const char *const loss_names[] = {"loss",   "id",     "rec", "adv", "fm",
-                                         "d_real", "d_fake", "gp",  NULL};
+enum { ALL, ID, REC, ADV, FM, D_REAL, D_FAKE, GP, AWAY };
+static const char *const loss_names[] = {"loss",   "id",     "rec", "adv",  "fm",
+                                         "d_real", "d_fake", "gp",  "away", NULL};
 
 // Phases: the generator's four by what takes part, then the discriminator's without and with the
 // gradient penalty.
@@ -96,6 +99,13 @@ static void judge(train_work *w, tg_graph *g, tg_node *made, tg_node *target, tg
     loss[FM] = sum;
 }
 
+// How much nearer the result is to the target's identity than the source is: what people who look
+// alike share costs nothing.
+static tg_node *left_of_target(tg_node *made, tg_node *source, tg_node *target)
+{
+    return tg_mean(tg_relu(tg_sub(nn_cosine(made, target), nn_cosine(source, target))));
+}
+
 static guise_status plan_g(train_work *w, int with, base_error *e)
 {
     state *own = w->own;
@@ -104,8 +114,10 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
     if (!p->run.graph) return base_no_memory(e);
     tg_graph *g = p->run.graph;
     int n = w->o->batch, size = w->o->size;
+    double away = ((const options *)(const void *)w->o->own)->lambda_away;
     tg_node *target = train_work_image(w, g, "target");
     tg_node *vector = tg_input(g, TG_SHAPE(n, w->batch.length), "vector");
+    tg_node *theirs = tg_input(g, TG_SHAPE(n, w->batch.length), "theirs");
     tg_node *warp = tg_input(g, TG_SHAPE(n, 6), "warp");
     tg_node *weight = tg_input(g, TG_SHAPE(n, 1, size, size), "weight");
     tg_node *lambda[3] = {tg_input(g, TG_SHAPE(1), "lambda_id"),
@@ -119,6 +131,11 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
         tg_node *v = train_identity_of(w->identity, made, warp);
         p->loss[ID] = tg_mean(train_identity_loss(v, vector));
         sum = tg_add(sum, tg_mul(p->loss[ID], lambda[0]));
+        if (away > 0) {
+            p->loss[AWAY] = left_of_target(v, vector, theirs);
+            tg_node *share = tg_scale(lambda[0], away / w->o->lambda_id); // rises as identity does
+            sum = tg_add(sum, tg_mul(p->loss[AWAY], share));
+        }
     }
     if (with & WITH_D) {
         judge(w, g, made, target, p->loss);
@@ -126,11 +143,15 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
         if (p->loss[FM]) sum = tg_add(sum, tg_mul(p->loss[FM], lambda[2]));
     }
     p->total = p->loss[ALL] = sum;
-    const train_tie tie[] = {
-        {target, w->batch.target, false},    {vector, w->batch.vector, false},
-        {warp, w->batch.warp, false},        {weight, w->batch.weight, false},
-        {lambda[0], &own->weight[0], false}, {lambda[1], &own->weight[1], false},
-        {lambda[2], &own->weight[2], false}, {made, own->fake, true}};
+    const train_tie tie[] = {{target, w->batch.target, false},
+                             {vector, w->batch.vector, false},
+                             {theirs, w->batch.theirs, false},
+                             {warp, w->batch.warp, false},
+                             {weight, w->batch.weight, false},
+                             {lambda[0], &own->weight[0], false},
+                             {lambda[1], &own->weight[1], false},
+                             {lambda[2], &own->weight[2], false},
+                             {made, own->fake, true}};
     return train_phase_open(w, p, tie, sizeof tie / sizeof *tie, e);
 }
 
