@@ -237,7 +237,7 @@ typedef struct {
 guise_status guise_models(guise_engine *g, guise_model **list, size_t *n);
 void guise_models_free(guise_model **list, size_t *n);
 typedef struct {
-    char cpu[128], isa[64], library[64], formats[128];
+    char cpu[128], isa[64], library[64], formats[128], processes[256]; // the last: by mpirun
     int threads;
     double gflops;             // measured, single precision, 3x3 convolution
     const char *backend, *why; // "CPU", and why not the other

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.." || exit 1
 find src -name '*.[ch]' -o -name '*.def' | sort | xargs awk '
     BEGIN { n = split("base backend graph nn weights model media face train eval engine cli", l)
             for (i = 1; i <= n; i++) rank[l[i]] = i
-            n = split("dnnl backend  cuda backend  nvrtc backend  cudnn backend  vips media  zip weights  onnx.pb-c weights  lapacke eval", l)
+            n = split("dnnl backend  cuda backend  nvrtc backend  cudnn backend  nccl backend  mpi base  vips media  zip weights  onnx.pb-c weights  lapacke eval", l)
             for (i = 1; i < n; i += 2) home[l[i]] = l[i + 1] }
     function report(why) { print FILENAME ":" FNR ": " why; bad = 1 }
     FNR == 1 { from = FILENAME; sub(/^src\//, "", from); sub(/\/.*/, "", from)

@@ -3,7 +3,8 @@
 set -eu
 
 packages="gcc libc6-dev cmake ninja-build pkg-config libdnnl-dev libvips-dev libprotobuf-c-dev
-          protobuf-c-compiler libzip-dev libjansson-dev libssl-dev liblapacke-dev"
+          protobuf-c-compiler libzip-dev libjansson-dev libssl-dev liblapacke-dev
+          libopenmpi-dev openmpi-bin"
 
 # A name counts when a package provides it: Debian 13 has pkgconf for pkg-config.
 installed() { dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }

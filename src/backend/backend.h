@@ -70,6 +70,9 @@ typedef struct {
 } cpu_facts;
 void cpu_describe(cpu_facts *f);
 void cpu_set_threads(int n); // for the whole process; 0: all cores
+// Threads of process `rank` of so many on this machine: its share of the cores, unless
+// OMP_NUM_THREADS or cpu_set_threads have said so. Call before there are other threads.
+void cpu_share_cores(int rank, int of);
 
 // Vectors that this machine has and ONEDNN_MAX_CPU_ISA allows: our kernels go by the same as
 // oneDNN's.

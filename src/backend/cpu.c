@@ -1,6 +1,10 @@
 // cpu.c -- products, and what the machine is, by oneDNN.
 #include "backend/dnnl_shim.h"
 #include <omp.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 int cpu_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, const float *b,
              float *c)
@@ -23,6 +27,42 @@ void cpu_describe(cpu_facts *f)
 }
 
 void cpu_set_threads(int n) { omp_set_num_threads(n > 0 ? n : omp_get_num_procs()); }
+
+// Has the launcher been told where to bind processes? Open MPI 4 and 5 hand that down so.
+static bool bound_by_wish(void)
+{
+    return getenv("OMPI_MCA_hwloc_base_binding_policy") ||
+           getenv("PRTE_MCA_hwloc_default_binding_policy");
+}
+
+// Without a wish mpirun binds a process to a single core, or to a part of the machine: take back
+// the process's own share of the cores, the rank'th.
+static void take_share(int rank, int of)
+{
+    cpu_set_t now, all, mine;
+    memset(&all, 0xff, sizeof all);
+    CPU_ZERO(&mine);
+    if (sched_getaffinity(0, sizeof now, &now) || sched_setaffinity(0, sizeof all, &all)) return;
+    if (!sched_getaffinity(0, sizeof all, &all) && CPU_COUNT(&now) < CPU_COUNT(&all) / of) {
+        int n = CPU_COUNT(&all), first = n * rank / of, end = n * (rank + 1) / of;
+        for (size_t cpu = 0, i = 0; cpu < CPU_SETSIZE && i < (size_t)end; cpu++)
+            if (CPU_ISSET(cpu, &all) && i++ >= (size_t)first) CPU_SET(cpu, &mine);
+        now = mine;
+    }
+    sched_setaffinity(0, sizeof now, &now);
+}
+
+void cpu_share_cores(int rank, int of)
+{
+    bool told = getenv("OMP_NUM_THREADS") || omp_get_max_threads() != omp_get_num_procs();
+    bool bound = bound_by_wish();
+    cpu_set_t all;
+    if (!bound) take_share(rank, of);
+    if (told || sched_getaffinity(0, sizeof all, &all)) return;
+    int cores = CPU_COUNT(&all), most = (int)sysconf(_SC_NPROCESSORS_ONLN) / of;
+    if (!bound && cores > most) cores = most;
+    omp_set_num_threads(cores > 1 ? cores : 1);
+}
 
 bool cpu_has_type(cpu_type t)
 {

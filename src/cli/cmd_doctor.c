@@ -19,6 +19,7 @@ static void print(const guise_machine *m, const guise_model *list, size_t n)
            m->gflops);
     printf("library          %s\n", m->library);
     printf("photo formats    %s\n", m->formats);
+    printf("processes        %s\n", m->processes);
     for (size_t i = 0; i < n; i++)
         printf("%-16s %-8s %s\n", i ? "" : "networks", list[i].state,
                list[i].path ? list[i].path : list[i].name);
@@ -30,10 +31,10 @@ static json_t *report(const guise_machine *m, const guise_model *list, size_t n)
     for (size_t i = 0; i < n; i++)
         json_array_append_new(found, json_pack("{s:s,s:s,s:s*}", "name", list[i].name, "state",
                                                list[i].state, "path", list[i].path));
-    return json_pack("{s:s,s:s,s:s,s:s,s:i,s:f,s:s,s:s,s:o}", "backend", m->backend, "why", m->why,
-                     "processor", m->cpu, "instruction_set", m->isa, "threads", m->threads,
-                     "gflops", m->gflops, "library", m->library, "formats", m->formats, "networks",
-                     found);
+    return json_pack("{s:s,s:s,s:s,s:s,s:i,s:f,s:s,s:s,s:s,s:o}", "backend", m->backend, "why",
+                     m->why, "processor", m->cpu, "instruction_set", m->isa, "threads", m->threads,
+                     "gflops", m->gflops, "library", m->library, "formats", m->formats, "processes",
+                     m->processes, "networks", found);
 }
 
 static int run(const cli_call *c)

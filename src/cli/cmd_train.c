@@ -1,4 +1,5 @@
 // cmd_train.c -- guise train: make a swapper from a folder of photos.
+#include "base/team.h"
 #include "cli/progress.h"
 #include <string.h>
 #include <unistd.h>
@@ -64,13 +65,15 @@ typedef struct {
     bool terminal;
     int first; // step of the first call, less one
     bool started;
+    int step, steps; // of the last call
 } state;
 
 // One line that is overwritten on a terminal; the log's lines everywhere.
 static bool progress(void *user, const guise_progress *p)
 {
     state *st = user;
-    if (!st->started) *st = (state){st->terminal, p->step - 1, true};
+    if (p->steps > 0 && !st->started) *st = (state){st->terminal, p->step - 1, true, 0, 0};
+    if (p->steps > 0) st->step = p->step, st->steps = p->steps;
     if (p->line)
         printf("%s%s\n", st->terminal ? "\r\033[K" : "", p->line);
     else if (st->terminal && p->steps > 0 && p->step > st->first) {
@@ -83,6 +86,17 @@ static bool progress(void *user, const guise_progress *p)
     }
     fflush(stdout);
     return !cli_stopped();
+}
+
+static int end(const options *o, const char *recipe, bool stopped)
+{
+    int code = cli_json(
+        "train", o->json,
+        json_pack("{s:s,s:s,s:b}", "recipe", recipe, "out", o->train.out, "finished", !stopped));
+    if (!stopped) return code;
+    // saved, but not what was asked for: a script must not go on
+    fprintf(stderr, "guise train: stopped; add --resume to go on with %s\n", o->train.out);
+    return 1;
 }
 
 // Some recipes take folders of their own: --a DIR --b DIR.
@@ -110,16 +124,13 @@ static int run(const cli_call *c)
     guise_status s = guise_open(&g, &o->config);
     cli_stop_begin();
     if (!s) s = guise_train(g, c->arg[0], &t);
-    if (st.terminal) printf("\n");
+    if (st.terminal && st.started) printf("\n");
     int code = s ? cli_fail("train", s, guise_message(g)) : 0;
-    if (!s)
-        code = cli_json("train", o->json,
-                        json_pack("{s:s,s:s,s:b}", "recipe", c->arg[0], "out", t.out, "finished",
-                                  !cli_stopped()));
-    if (!s && cli_stopped()) { // saved, but not what was asked for: a script must not go on
-        fprintf(stderr, "guise train: stopped; add --resume to go on with %s\n", t.out);
-        code = 1;
-    }
+    bool stopped = cli_stopped() || st.step < st.steps;
+    if (!s && base_team_launched() == 0) // of several processes the first one speaks
+        code = end(o, c->arg[0], stopped);
+    else if (!s)
+        code = stopped;
     guise_close(&g);
     return code;
 }
@@ -128,11 +139,16 @@ const cli_command cmd_train = {
     .name = "train",
     .args = "RECIPE --data DIR --out DIR",
     .summary = "train a swapper from a folder of photos",
-    .notes = "Options of the recipe are given like others: --steps 1000 --batch 8.\n"
-             "Ctrl-C saves and ends; --resume goes on, to the same bits as without a stop.",
+    .notes =
+        "Options of the recipe are given like others: --steps 1000 --batch 8.\n"
+        "Ctrl-C saves and ends; --resume goes on, to the same bits as without a stop.\n"
+        "mpirun -n N guise train ... shares every batch among N processes (Open MPI), with the\n"
+        "result of one up to rounding: sums over a batch, of batch norms and of losses that\n"
+        "compare photos, go over all. --out must be on a disk that all see.",
     .example = "  guise train --list\n"
                "  guise train simswap-128 --data photos --out run --steps 60000\n"
                "  guise train simswap-128 --data photos --out run --resume\n"
+               "  mpirun -n 4 guise train simswap-128 --data photos --out run\n"
                "  guise train deepfakes-small --a photos/ann --b photos/bob --out run",
     .least = 0,
     .most = 1,

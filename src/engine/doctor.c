@@ -1,5 +1,6 @@
 // doctor.c -- what this machine has, and how fast it is.
 #include "backend/backend.h"
+#include "base/team.h"
 #include "engine/engine.h"
 #include "media/media.h"
 #include <string.h>
@@ -78,5 +79,6 @@ guise_status guise_doctor(guise_engine *g, guise_machine *m)
              f.dnnl_patch);
     processor(m->cpu);
     formats(m->formats);
+    base_team_describe(m->processes);
     return speed(&m->gflops, e);
 }

@@ -1,4 +1,5 @@
 // train.c -- training: the public functions over train.
+#include "backend/backend.h"
 #include "engine/engine.h"
 #include "train/system.h"
 #include <string.h>
@@ -56,6 +57,27 @@ static char *detector_file(const guise_engine *g)
     return find_optional("yunet_n_dynamic.onnx", false);
 }
 
+// Which of several processes has failed is part of what went wrong.
+static void name_process(const base_team *t, base_error *e)
+{
+    base_error why = *e;
+    snprintf(e->text, sizeof e->text, "process %d of %d: %.460s", t->rank + 1, t->size, why.text);
+}
+
+// With the processes that the launcher started together, if there are others.
+static guise_status start(train_config *c, base_error *e)
+{
+    base_team *team = NULL;
+    guise_status s = base_team_open(&team, e);
+    if (s) return s;
+    if (team) cpu_share_cores(team->local_rank, team->local_size);
+    c->team = team;
+    s = train_start(c, e);
+    if (team && s) name_process(team, e);
+    base_team_close(&team, !s);
+    return s;
+}
+
 guise_status guise_train(guise_engine *g, const char *recipe, const guise_train_options *o)
 {
     base_error *e = engine_begin(g);
@@ -84,7 +106,7 @@ guise_status guise_train(guise_engine *g, const char *recipe, const guise_train_
                           .save_seconds = 600,
                           .progress = pass_on,
                           .user = &copy};
-        s = train_start(&c, e);
+        s = start(&c, e);
     }
     base_free(identity);
     base_free(detector);

@@ -122,7 +122,29 @@ guise_status plan_run_step(const tg_plan *p, const plan_step *t, base_error *e)
     guise_status s = (guise_status)(t->kind == STEP_OP      ? run_op(p, t)
                                     : t->kind == STEP_FUSED ? plan_program_run(p, t)
                                                             : run_layout(p, t));
+    if (s == GUISE_IO)
+        return base_fail(e, s, "%s: the exchange with the other processes failed",
+                         t->node->op->name);
     return s ? base_no_memory(e) : GUISE_OK;
+}
+
+void tg_plan_watch(tg_plan *p, void (*made)(void *user, const tg_node *out), void *user)
+{
+    p->watch = made;
+    p->watcher = user;
+}
+
+// Outputs are row-major, so what a layout of its own makes is not one.
+static void tell(const tg_plan *p, const plan_step *t)
+{
+    int id = t->out / 2;
+    const tg_node *out = !(t->out & 1) && p->note[id].output ? tg_at(p->graph, id) : NULL;
+    for (int i = 0; out && i < p->n_outs; i++)
+        if (p->to[i] == out) {
+            p->watch(p->watcher, p->from[i]);
+            return;
+        }
+    p->watch(p->watcher, NULL);
 }
 
 guise_status tg_plan_run(tg_plan *p, base_error *e)
@@ -134,6 +156,7 @@ guise_status tg_plan_run(tg_plan *p, base_error *e)
         double start = p->options.time ? base_seconds() : 0;
         s = plan_run_step(p, t, e);
         if (p->options.time) t->seconds += base_seconds() - start;
+        if (!s && p->watch) tell(p, t);
     }
     p->fixed_done = !s;
     return s;

@@ -22,6 +22,7 @@ struct tg_graph {
     size_t n, cap;
     int *slot; // hash table of node ids + 1, for finding equal nodes; slots is a power of two
     size_t slots;
+    struct base_team *team;
     char error[400];
     bool no_memory; // is what error says
 };
@@ -102,6 +103,9 @@ const char *tg_text(tg_graph *g, const char *format, ...)
     char *p = take(g, n);
     return p ? memcpy(p, text, n) : NULL;
 }
+
+void tg_join(tg_graph *g, struct base_team *team) { g->team = team; }
+struct base_team *tg_team_of(const tg_node *x) { return x->graph->team; }
 
 tg_graph *tg_graph_of(const tg_node *x) { return x->graph; }
 tg_shape tg_shape_of(const tg_node *x) { return x ? x->shape : (tg_shape){0}; }

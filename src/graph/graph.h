@@ -48,6 +48,12 @@ tg_shape tg_shape_of(const tg_node *x); // rank 0 for NULL
 int64_t tg_count(tg_shape s);           // number of elements
 bool tg_same(tg_shape a, tg_shape b);
 int64_t tg_dim(const tg_node *x, int i); // 0 for NULL or outside the rank
+// The batch of g is one process's share of a larger one (base/team.h): sums over a batch then go
+// over all processes, which build the same graph and run its plans together. team is borrowed;
+// NULL: alone.
+struct base_team;
+void tg_join(tg_graph *g, struct base_team *team);
+struct base_team *tg_team_of(const tg_node *x);
 // "[1,3,64,64]" into the given buffer, which is returned.
 const char *tg_shape_text(tg_shape s, char text[128]);
 
@@ -127,8 +133,11 @@ guise_status tg_plan_bind(tg_plan *p, const tg_node *x, float *data, base_error 
 guise_status tg_plan_run(tg_plan *p, base_error *e);
 const float *tg_plan_value(const tg_plan *p, const tg_node *out); // row-major; NULL: no output
 void tg_plan_params_changed(tg_plan *p); // packed copies of params are made again
-size_t tg_plan_bytes(const tg_plan *p);  // its share of an arena, and what it keeps, together
-size_t tg_plan_kept(const tg_plan *p);   // packed weights and other values from run to run
+// Call made(user, out) in every run after each step: out is the output that it has made, or NULL
+// where it makes none. On a GPU the step has been queued by then. made NULL: no more.
+void tg_plan_watch(tg_plan *p, void (*made)(void *user, const tg_node *out), void *user);
+size_t tg_plan_bytes(const tg_plan *p); // its share of an arena, and what it keeps, together
+size_t tg_plan_kept(const tg_plan *p);  // packed weights and other values from run to run
 
 // One step of a plan: its op ("conv2d", "fused 5", "layout") and, where there are several, the way
 // it is done ("winograd 4"); seconds over all runs since the plan was opened with .time set, or

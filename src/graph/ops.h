@@ -102,4 +102,12 @@ tg_node *tg_max_pool_at(tg_node *v, tg_node *x, tg_window p);
 // bilinear, pixel centres at whole numbers, zero outside. m [n,6] has no gradient.
 tg_node *tg_warp(tg_node *x, tg_node *m, int64_t h, int64_t w);     // -> [n,c,h,w]
 tg_node *tg_warp_dx(tg_node *dy, tg_node *m, int64_t h, int64_t w); // h, w of x
+
+// Between the processes of the graph's team (tg_join); x itself where there is none. Gradients are
+// those of the sum of what all processes differentiate.
+tg_node *tg_all_sum(tg_node *x); // added up over all
+tg_node *tg_all_sum_of(tg_node *x, struct base_team *team);
+tg_node *tg_all_mean(tg_node *x);
+tg_node *tg_all_rows(tg_node *x); // [n,..] -> [n size,..]: the whole batch, rows in its order
+tg_node *tg_own_rows(tg_node *x); // [n size,..] -> [n,..]: those of this process
 #endif

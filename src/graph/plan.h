@@ -95,6 +95,8 @@ struct tg_plan {
     size_t kept_bytes;
     bool chosen; // precision
     double error;
+    void (*watch)(void *user, const tg_node *out); // NULL: nobody
+    void *watcher;
 };
 
 // arena.c

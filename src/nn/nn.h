@@ -131,7 +131,8 @@ tg_node *nn_deconv_with(nn m, tg_node *x, nn_conv_options o);
 // 2010: variance 2 / (fan_in + fan_out). uniform: within +-sqrt(6 / (fan_in + fan_out)).
 void nn_glorot(nn m, tg_shape weight, bool uniform);
 // weight, bias, running_mean, running_var, num_batches_tracked over dim 1 of [n,c] or [n,c,h,w];
-// momentum 0.1, running_var unbiased, as PyTorch
+// momentum 0.1, running_var unbiased, as PyTorch. Statistics are those of the whole batch, also
+// where x is a process's share of it.
 tg_node *nn_batch_norm(nn m, tg_node *x, double eps);
 tg_node *nn_instance_norm(tg_node *x, double eps); // per sample and channel; no parameters
 // instance_norm(x) * gain + bias, gain and bias [n,c]: AdaIN (Huang & Belongie 2017), in one pass

@@ -1,6 +1,7 @@
 // norm.c -- batch and instance normalisation as compositions of ops, so that they have gradients of
 // any order. Factors are combined while they are small ([.,c,1,1]) and expanded once.
 //   Batch: Ioffe & Szegedy 2015. Instance: Ulyanov et al. 2016. Variance in two passes, biased.
+#include "base/team.h"
 #include "nn/nn.h"
 
 // x - mean and the variance, over the dims in which `to` has 1
@@ -13,6 +14,15 @@ static moments moments_of(tg_node *x, tg_shape to)
     moments m = {.mean = tg_mean_to(x, to)};
     m.centred = tg_sub(x, m.mean);
     m.variance = tg_mean_to(tg_square(m.centred), to);
+    return m;
+}
+
+// The same where the rows of x are a share of a batch: over all of it.
+static moments moments_of_all(tg_node *x, tg_shape to)
+{
+    moments m = {.mean = tg_all_mean(tg_mean_to(x, to))};
+    m.centred = tg_sub(x, m.mean);
+    m.variance = tg_all_mean(tg_mean_to(tg_square(m.centred), to));
     return m;
 }
 
@@ -73,12 +83,13 @@ tg_node *nn_batch_norm(nn m, tg_node *x, double eps)
         return tg_add(tg_mul(x, k), b);
     }
     double n = (double)(tg_count(tg_shape_of(x)) / nn_channels(x));
+    n *= base_team_size(tg_team_of(x));
     if (n < 2)
         return tg_fail(m.graph,
                        "%s: batch statistics need more than one value a channel; use a "
                        "larger batch or picture",
                        m.path ? m.path : "");
-    moments s = moments_of(x, to);
+    moments s = moments_of_all(x, to);
     track(m, "running_mean", e.mean, s.mean, 1);
     track(m, "running_var", e.variance, s.variance, n / (n - 1)); // unbiased
     tg_node *k = tg_mul(gamma, inverse_deviation(s.variance, eps));

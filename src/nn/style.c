@@ -6,6 +6,7 @@
 // cost nothing: into the style, or, since leaky_relu(k x) = k leaky_relu(x), into weights and
 // biases.
 #include "nn/style.h"
+#include "base/team.h"
 #include <math.h>
 
 static const double slope = 0.2, gain = 1.4142135623730951, eps = 1e-8;
@@ -187,24 +188,34 @@ tg_node *nn_pixel_norm(tg_node *x)
     return tg_mul(x, tg_rsqrt(tg_shift(mean, eps)));
 }
 
+// The mean deviation within each of so many sets, for each row: [n,..] -> [n,1,1,1]. A set's rows
+// are `sets` apart.
+static tg_node *deviation(tg_node *x, int64_t sets)
+{
+    int64_t n = tg_dim(x, 0), set = n / sets, k = tg_count(tg_shape_of(x)) / n;
+    tg_node *y = tg_reshape(x, TG_SHAPE(set, sets, k));
+    y = tg_sub(y, tg_mean_to(y, TG_SHAPE(1, sets, k)));
+    y = tg_sqrt(tg_shift(tg_mean_to(tg_square(y), TG_SHAPE(1, sets, k)), eps));
+    y = tg_expand(tg_mean_to(y, TG_SHAPE(1, sets, 1)), TG_SHAPE(set, sets, 1));
+    return tg_reshape(y, TG_SHAPE(n, 1, 1, 1));
+}
+
 tg_node *nn_minibatch_deviation(tg_node *x, int most)
 {
     if (!x) return NULL;
-    int64_t n = tg_dim(x, 0), set = n < most ? n : most, sets = set > 0 ? n / set : 0;
+    int64_t processes = base_team_size(tg_team_of(x)), n = tg_dim(x, 0) * processes;
+    int64_t set = n < most ? n : most, sets = set > 0 ? n / set : 0;
     tg_shape s = tg_shape_of(x);
     if (s.rank != 4 || set < 1 || sets * set != n)
         return tg_fail(tg_graph_of(x),
                        "the deviation over a batch of %lld is taken in sets of %lld: choose a "
                        "batch that is a multiple",
                        (long long)n, (long long)set);
-    int64_t k = tg_count(s) / n;
-    tg_node *y = tg_reshape(x, TG_SHAPE(set, sets, k));
-    y = tg_sub(y, tg_mean_to(y, TG_SHAPE(1, sets, k)));
-    y = tg_sqrt(tg_shift(tg_mean_to(tg_square(y), TG_SHAPE(1, sets, k)), eps));
-    y = tg_expand(tg_mean_to(y, TG_SHAPE(1, sets, 1)), TG_SHAPE(set, sets, 1));
+    bool whole = sets % processes == 0; // sets lie within processes: see base/team.h
+    tg_node *y =
+        whole ? deviation(x, sets / processes) : tg_own_rows(deviation(tg_all_rows(x), sets));
     s.dim[1] = 1;
-    y = tg_expand(tg_reshape(y, TG_SHAPE(n, 1, 1, 1)), s);
-    return tg_concat((tg_node *[]){x, y}, 2, 1);
+    return tg_concat((tg_node *[]){x, tg_expand(y, s)}, 2, 1);
 }
 
 tg_node *nn_latents(tg_node *w, int64_t layers)

@@ -7,10 +7,14 @@
 #include <string.h>
 
 guise_status train_batch_open(train_batch *b, const train_options *o, const train_identity *id,
-                              base_error *e)
+                              base_team *team, bool whole, base_error *e)
 {
-    size_t n = (size_t)o->batch, area = (size_t)o->size * (size_t)o->size;
-    *b = (train_batch){.n = o->batch,
+    int rows = o->batch / base_team_size(team);
+    size_t n = (size_t)(whole ? o->batch : rows), area = (size_t)o->size * (size_t)o->size;
+    *b = (train_batch){.n = rows,
+                       .all = o->batch,
+                       .team = team,
+                       .whole = whole,
                        .side = o->size,
                        .length = id->length,
                        .frame = id->frame,
@@ -43,6 +47,21 @@ void train_batch_close(train_batch *b)
     base_free(b->mix);
     base_free(b->point);
     *b = (train_batch){0};
+}
+
+void train_batch_keep(train_batch *b)
+{
+    size_t area = (size_t)b->side * (size_t)b->side, number = sizeof(float);
+    if (!b->whole) return;
+    base_team_keep(b->team, b->target, b->all, 3 * area * number);
+    base_team_keep(b->team, b->source, b->all, 3 * area * number);
+    base_team_keep(b->team, b->vector, b->all, (size_t)b->length * number);
+    base_team_keep(b->team, b->theirs, b->all, (size_t)b->length * number);
+    base_team_keep(b->team, b->warp, b->all, 6 * number);
+    base_team_keep(b->team, b->weight, b->all, area * number);
+    base_team_keep(b->team, b->same, b->all, number);
+    base_team_keep(b->team, b->mix, b->all, number);
+    base_team_keep(b->team, b->point, b->all, FACE_POINTS * sizeof *b->point);
 }
 
 // How one photo is shown.
@@ -138,11 +157,13 @@ static bool draw_same(const train_options *o, int step, base_rng *r)
     return o->alternate ? step % 2 == 0 : drawn;
 }
 
-// Row i of the batch.
-static guise_status fill_row(train_batch *b, size_t i, const train_cache *c, const train_options *o,
+// Row `row` of the whole batch: drawn, and laid out where it is ours.
+static guise_status fill_row(train_batch *b, int row, const train_cache *c, const train_options *o,
                              int step, base_rng *r, base_error *e)
 {
     size_t area = (size_t)b->side * (size_t)b->side;
+    int place = b->whole ? row : base_team_row(b->team, row);
+    size_t i = (size_t)place;
     size_t photos = b->pick ? b->picks : train_cache_n(c);
     size_t target = (size_t)base_rng_range(r, 0, (int)photos - 1);
     if (b->pick) target = b->pick[target];
@@ -153,6 +174,8 @@ static guise_status fill_row(train_batch *b, size_t i, const train_cache *c, con
     if (same && o->same_photo) source = target;
     same = o->same_photo ? source == target : person == train_cache_person(c, target);
     view v = draw_view(o, r), u = draw_view(o, r);
+    b->all_same += same;
+    if (place < 0) return GUISE_OK;
     show(train_cache_pixels(c, target), o, &v, b->target + i * 3 * area);
     b->same[i] = same;
     if (b->sources) show(train_cache_pixels(c, source), o, &u, b->source + i * 3 * area);
@@ -177,6 +200,7 @@ guise_status train_batch_fill(train_batch *b, const train_cache *c, const train_
                               int step, base_rng *r, base_error *e)
 {
     guise_status s = GUISE_OK;
-    for (size_t i = 0; !s && i < (size_t)b->n; i++) s = fill_row(b, i, c, o, step, r, e);
+    b->all_same = 0;
+    for (int i = 0; !s && i < b->all; i++) s = fill_row(b, i, c, o, step, r, e);
     return s;
 }

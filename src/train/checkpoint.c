@@ -156,7 +156,7 @@ guise_status train_checkpoint_read(train_run *r, base_error *e)
         base_tensors t = {0};
         char *path = base_format("%s/%s", r->c->out, l.name[l.n - 1]);
         s = path ? weights_safetensors_read(&t, path, e) : base_no_memory(e);
-        if (!s) tell_changes(r, &t);
+        if (!s && base_team_leads(r->c->team)) tell_changes(r, &t);
         if (!s) s = restore(r, &t, path, e);
         base_tensors_free(&t);
         base_free(path);

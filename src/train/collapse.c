@@ -19,7 +19,8 @@ static tg_node *rows(tg_node *const one[], int levels)
 tg_node *train_attribute_norms(tg_node *const att[], int levels)
 {
     tg_node *one[MODEL_AEI_LEVELS];
-    for (int k = 0; k < levels; k++) one[k] = tg_sqrt(tg_mean(tg_square(tg_detach(att[k]))));
+    for (int k = 0; k < levels; k++)
+        one[k] = tg_sqrt(tg_all_mean(tg_mean(tg_square(tg_detach(att[k])))));
     return rows(one, levels);
 }
 
@@ -28,8 +29,8 @@ tg_node *train_attribute_spreads(tg_node *const att[], int levels)
     tg_node *one[MODEL_AEI_LEVELS];
     for (int k = 0; k < levels; k++) {
         tg_node *x = tg_detach(att[k]);
-        tg_node *mean = tg_mean_to(x, TG_SHAPE(1, tg_dim(x, 1), 1, 1));
-        one[k] = tg_sqrt(tg_mean(tg_square(tg_sub(x, mean))));
+        tg_node *mean = tg_all_mean(tg_mean_to(x, TG_SHAPE(1, tg_dim(x, 1), 1, 1)));
+        one[k] = tg_sqrt(tg_all_mean(tg_mean(tg_square(tg_sub(x, mean)))));
     }
     return rows(one, levels);
 }

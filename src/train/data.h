@@ -1,6 +1,7 @@
 // data.h -- photos of people to train on: the list, the split, aligned crops kept in a file.
 #ifndef GUISE_TRAIN_DATA_H
 #define GUISE_TRAIN_DATA_H
+#include "base/team.h"
 #include "face/face.h"
 #include "train/identity.h"
 #include "train/train.h"
@@ -65,7 +66,10 @@ void train_cache_of_person(const train_cache *c, int person, size_t *first, size
 
 // One batch of pairs, in memory that stays where it is (plans are bound to it).
 typedef struct {
-    int n, side, length;
+    int n, side, length; // n: rows of this process
+    int all, all_same;   // rows of all processes; those of them whose same is 1
+    bool whole;          // filling lays out all of them, and train_batch_keep keeps ours
+    base_team *team;     // borrowed; NULL: this process is alone
     face_template frame; // of the recogniser's crops
     int frame_side;
     float *target;      // [n,3,side,side] RGB 0..1
@@ -82,12 +86,13 @@ typedef struct {
     size_t picks;
 } train_batch;
 guise_status train_batch_open(train_batch *b, const train_options *o, const train_identity *id,
-                              base_error *e);
+                              base_team *team, bool whole, base_error *e);
 void train_batch_close(train_batch *b);
+void train_batch_keep(train_batch *b);
 // Crop i as one view of it is seen: planes [3,size,size] RGB 0..1. r NULL: its middle, unchanged.
 void train_batch_show(const train_cache *c, size_t i, const train_options *o, base_rng *r,
                       float *planes);
-// What is drawn depends on r, o and step alone.
+// What is drawn depends on r, o and step alone, and is drawn for the rows of all processes.
 guise_status train_batch_fill(train_batch *b, const train_cache *c, const train_options *o,
                               int step, base_rng *r, base_error *e);
 

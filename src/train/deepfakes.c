@@ -203,6 +203,8 @@ static guise_status fill(train_work *w, int step, base_rng *r, base_error *e)
             s = train_warp_pair(own->moved, side, &warp, w->o->size, own->bent[k] + i * plane,
                                 own->straight[k] + i * plane, e);
         }
+        base_team_keep(w->team, own->bent[k], w->o->batch, plane * sizeof(float));
+        base_team_keep(w->team, own->straight[k], w->o->batch, plane * sizeof(float));
     }
     return s;
 }
@@ -212,7 +214,7 @@ static guise_status plan(train_work *w, int person, base_error *e)
     static const char *const names[] = {"person A's step", "person B's step"};
     state *own = w->own;
     train_phase *p = &w->phase[person];
-    *p = (train_phase){.name = names[person], .network = person, .run.graph = tg_new()};
+    *p = (train_phase){.name = names[person], .network = person, .run.graph = train_work_graph(w)};
     if (!p->run.graph) return base_no_memory(e);
     const model_deepfakes_options *o = w->network[0].options;
     nn m = nn_root(w->learner[person].params, p->run.graph, true);
@@ -391,6 +393,7 @@ static const train_recipe recipes[] = {
 
 const train_system train_deepfakes = {
     .name = "deepfakes",
+    .shared = true,
     .fields = fields,
     .options = sizeof(options),
     .recipes = recipes,

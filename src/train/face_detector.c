@@ -172,20 +172,32 @@ static void clear(state *own, size_t n)
     }
 }
 
-// Every share is of all cells that answer in the batch, so that losses are means over them.
-static void share(state *own, size_t n)
+// Every share is of all cells that answer in the batch, so that losses are means over them; the
+// mean over processes, too.
+static void share(state *own, size_t n, int processes)
 {
     double sum = 0;
     for (int l = 0; l < MODEL_FACE_LEVELS; l++)
         for (size_t i = 0; i < n * (size_t)own->at[l].grid * (size_t)own->at[l].grid; i++)
             sum += (double)own->at[l].face[i];
-    float each = 1 / (float)fmax(1, sum);
+    float each = (float)processes / (float)fmax(1, sum);
     for (int l = 0; l < MODEL_FACE_LEVELS; l++)
         for (size_t i = 0; i < n * (size_t)own->at[l].grid * (size_t)own->at[l].grid; i++) {
             own->at[l].face[i] *= each;
             own->at[l].unit[i] *= own->at[l].face[i];
             own->at[l].count[i] *= each;
         }
+}
+
+static void keep(const train_work *w, level *at)
+{
+    size_t row = (size_t)at->grid * (size_t)at->grid * sizeof(float);
+    base_team_keep(w->team, at->score, w->o->batch, row);
+    base_team_keep(w->team, at->count, w->o->batch, row);
+    base_team_keep(w->team, at->box, w->o->batch, row * BOX_NUMBERS);
+    base_team_keep(w->team, at->points, w->o->batch, row * POINT_NUMBERS);
+    base_team_keep(w->team, at->face, w->o->batch, row);
+    base_team_keep(w->team, at->unit, w->o->batch, row);
 }
 
 static guise_status fill(train_work *w, int step, base_rng *r, base_error *e)
@@ -203,7 +215,9 @@ static guise_status fill(train_work *w, int step, base_rng *r, base_error *e)
         for (int l = 0; l < MODEL_FACE_LEVELS; l++)
             for (int k = 0; k < own->scene.n; k++) mark(own, i, l, &own->scene.face[k]);
     }
-    share(own, n);
+    share(own, n, base_team_size(w->team));
+    base_team_keep(w->team, own->worse, w->o->batch, 3 * area * sizeof *own->worse);
+    for (int l = 0; l < MODEL_FACE_LEVELS; l++) keep(w, &own->at[l]);
     return s;
 }
 
@@ -222,7 +236,7 @@ static void build_level(train_work *w, tg_graph *g, int l, const model_face_leve
                         tg_node **loss, train_tie tie[6])
 {
     level *at = &((state *)w->own)->at[l];
-    int64_t n = w->o->batch, cells = (int64_t)at->grid * at->grid;
+    int64_t n = w->rows, cells = (int64_t)at->grid * at->grid;
     tg_shape one = TG_SHAPE(n, cells, 1);
     tg_node *score = tg_input(g, one, tg_text(g, "score%d", l));
     tg_node *count = tg_input(g, one, tg_text(g, "count%d", l));
@@ -250,10 +264,10 @@ static guise_status plan(train_work *w, base_error *e)
     const options *o = (const void *)w->o->own;
     state *own = w->own;
     train_phase *p = &w->phase[0];
-    *p = (train_phase){.name = "step", .run.graph = tg_new()};
+    *p = (train_phase){.name = "step", .run.graph = train_work_graph(w)};
     tg_graph *g = p->run.graph;
     if (!g) return base_no_memory(e);
-    tg_node *img = tg_input(g, TG_SHAPE(w->o->batch, 3, o->scene, o->scene), "img");
+    tg_node *img = tg_input(g, TG_SHAPE(w->rows, 3, o->scene, o->scene), "img");
     model_face_level got[MODEL_FACE_LEVELS] = {{0}};
     train_tie tie[1 + 6 * MODEL_FACE_LEVELS] = {{img, own->worse, false}};
     tg_node *bgr = tg_flip(tg_scale(img, 255), 1);
@@ -288,6 +302,7 @@ static const train_recipe recipes[] = {
 
 const train_system train_face_detector = {
     .name = "face-detector",
+    .shared = true,
     .fields = fields,
     .options = sizeof(options),
     .recipes = recipes,

@@ -232,14 +232,15 @@ static guise_status plan(train_work *w, base_error *e)
     const options *o = (const void *)w->o->own;
     state *own = w->own;
     train_phase *p = &w->phase[0];
-    *p = (train_phase){.name = "step", .run.graph = tg_new()};
+    *p = (train_phase){.name = "step", .run.graph = train_work_graph(w)};
     tg_graph *g = p->run.graph;
     if (!g) return base_no_memory(e);
-    int n = w->o->batch;
+    int n = w->rows, all = w->o->batch;
     tg_node *clean = train_work_image(w, g, "clean"), *worse = train_work_image(w, g, "worse");
     tg_node *vector = tg_input(g, TG_SHAPE(n, w->batch.length), "vector");
     tg_node *warp = tg_input(g, TG_SHAPE(n, 6), "warp"), *whole = tg_input(g, TG_SHAPE(n), "whole");
-    tg_node *same = tg_input(g, TG_SHAPE(n, n), "same"), *rows = tg_reshape(whole, TG_SHAPE(n, 1));
+    tg_node *same = tg_input(g, TG_SHAPE(all, all), "same"),
+            *rows = tg_reshape(whole, TG_SHAPE(n, 1));
     // The whole photo says more than its crop, so the teacher's word on that counts where it is.
     tg_node *seen = nn_unit(tg_detach(train_identity_of(w->identity, clean, warp)));
     tg_node *want = tg_add(tg_mul(vector, rows), tg_mul(seen, tg_affine(rows, -1, 1)));
@@ -247,7 +248,8 @@ static guise_status plan(train_work *w, base_error *e)
                                  w->network[0].options);
     p->loss[IMITATE] = tg_mean(tg_affine(nn_cosine(got, want), -1, 1));
     train_contrastive_options by = {.tau = o->tau};
-    p->loss[LABEL] = train_contrastive_mean(train_contrastive_loss(got, same, &by), same);
+    p->loss[LABEL] =
+        train_contrastive_mean(train_contrastive_loss(tg_all_rows(got), same, &by), same);
     p->total = p->loss[ALL] = tg_add(p->loss[IMITATE], tg_scale(p->loss[LABEL], o->lambda_label));
     const train_tie tie[] = {{clean, w->batch.source, false},  {worse, w->batch.target, false},
                              {vector, w->batch.vector, false}, {warp, w->batch.warp, false},
@@ -276,6 +278,7 @@ static const train_recipe recipes[] = {
 
 const train_system train_face_id = {
     .name = "face-id",
+    .shared = true,
     .fields = fields,
     .options = sizeof(options),
     .recipes = recipes,

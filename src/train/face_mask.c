@@ -151,6 +151,7 @@ static guise_status fill(train_work *w, int step, base_rng *r, base_error *e)
                              w->batch.weight + i * area, own->cover};
         s = face_mask_draw(w, w->cache, photo, false, r, &row, e);
     }
+    base_team_keep(w->team, own->label, w->o->batch, area * sizeof *own->label);
     return s;
 }
 
@@ -158,19 +159,19 @@ static guise_status plan(train_work *w, base_error *e)
 {
     face_mask_state *own = w->own;
     train_phase *p = &w->phase[0];
-    *p = (train_phase){.name = "step", .run.graph = tg_new()};
+    *p = (train_phase){.name = "step", .run.graph = train_work_graph(w)};
     tg_graph *g = p->run.graph;
     if (!g) return base_no_memory(e);
     tg_node *img = train_work_image(w, g, "img");
-    tg_shape one = TG_SHAPE(w->o->batch, 1, w->o->size, w->o->size);
+    tg_shape one = TG_SHAPE(w->rows, 1, w->o->size, w->o->size);
     tg_node *label = tg_input(g, one, "label"), *weight = tg_input(g, one, "weight");
     tg_node *logit = model_face_mask(nn_root(w->learner[0].params, g, true), tg_scale(img, 255),
                                      w->network[0].options);
     tg_node *entropy = tg_sub(tg_softplus(logit), tg_mul(logit, label));
     p->loss[PIXELS] = tg_mean(tg_mul(entropy, weight));
     tg_node *mask = tg_mul(tg_sigmoid(logit), weight), *want = tg_mul(label, weight);
-    tg_node *both = tg_sum(tg_mul(tg_sigmoid(logit), want));
-    tg_node *sum = tg_shift(tg_add(tg_sum(mask), tg_sum(want)), 1e-3);
+    tg_node *both = tg_all_sum(tg_sum(tg_mul(tg_sigmoid(logit), want)));
+    tg_node *sum = tg_shift(tg_all_sum(tg_add(tg_sum(mask), tg_sum(want))), 1e-3);
     p->loss[OVERLAP] = tg_affine(tg_div(both, sum), -2, 1);
     p->total = p->loss[ALL] = tg_add(p->loss[PIXELS], tg_scale(p->loss[OVERLAP], 0.3));
     const train_tie tie[] = {{img, w->batch.target, false},
@@ -200,6 +201,7 @@ static const train_recipe recipes[] = {
 
 const train_system train_face_mask = {
     .name = "face-mask",
+    .shared = true,
     .fields = fields,
     .options = sizeof(face_mask_options),
     .recipes = recipes,

@@ -97,7 +97,8 @@ static tg_node *reconstruction(const options *o, tg_node *made, tg_node *target,
     if (!strcmp(o->rec, "l2")) return train_same_loss(made, target, same, false);
     tg_node *sum = tg_sum(same); // as ReliableSwap has it, over those that are the same
     tg_node *share = tg_scale(sum, same ? 1.0 / (double)tg_dim(same, 0) : 1);
-    return tg_div(train_reconstruction_loss(made, target, same), tg_shift(share, 1e-6));
+    return tg_div(train_reconstruction_loss(made, target, same),
+                  tg_shift(tg_all_mean(share), 1e-6));
 }
 
 static tg_node *plus(tg_node *sum, tg_node *x, double weight)
@@ -136,10 +137,10 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
 {
     state *own = w->own;
     train_phase *p = &w->phase[with];
-    *p = (train_phase){.name = "generator step", .run.graph = tg_new()};
+    *p = (train_phase){.name = "generator step", .run.graph = train_work_graph(w)};
     if (!p->run.graph) return base_no_memory(e);
     tg_graph *g = p->run.graph;
-    int n = w->o->batch, size = w->o->size;
+    int n = w->rows, size = w->o->size;
     tg_node *photo = train_work_image(w, g, "target");
     tg_node *vector = tg_input(g, TG_SHAPE(n, w->batch.length), "vector");
     tg_node *warp = tg_input(g, TG_SHAPE(n, 6), "warp"), *same = tg_input(g, TG_SHAPE(n), "same");
@@ -181,7 +182,8 @@ static guise_status plan_d(train_work *w, base_error *e)
     const options *o = (const void *)w->o->own;
     state *own = w->own;
     train_phase *p = &w->phase[OF_D];
-    *p = (train_phase){.name = "discriminator step", .network = 1, .run.graph = tg_new()};
+    *p =
+        (train_phase){.name = "discriminator step", .network = 1, .run.graph = train_work_graph(w)};
     if (!p->run.graph) return base_no_memory(e);
     tg_graph *g = p->run.graph;
     tg_node *real[MODEL_MULTISCALE_MOST], *fake[MODEL_MULTISCALE_MOST];
@@ -198,7 +200,7 @@ static guise_status plan_d(train_work *w, base_error *e)
 
 static void build_generator(train_work *w, nn m)
 {
-    tg_node *id = tg_input(m.graph, TG_SHAPE(w->o->batch, w->batch.length), "id");
+    tg_node *id = tg_input(m.graph, TG_SHAPE(w->rows, w->batch.length), "id");
     train_generate(&w->network[0], m, train_work_image(w, m.graph, "img"), id);
 }
 
@@ -220,7 +222,7 @@ static guise_status open(train_work *w, base_error *e)
 {
     const train_options *o = w->o;
     state *own = w->own;
-    size_t n = (size_t)o->batch, area = (size_t)o->size * (size_t)o->size;
+    size_t n = (size_t)w->rows, area = (size_t)o->size * (size_t)o->size;
     guise_status s = want(&w->network[0], "generator", "aei", e);
     if (!s && o->adv_from >= 0) s = want(&w->network[1], "discriminator", "multiscale-d", e);
     if (s) return s;
@@ -251,7 +253,7 @@ static void weigh(train_work *w, int step)
 {
     state *own = w->own;
     size_t area = (size_t)w->o->size * (size_t)w->o->size;
-    for (size_t i = 0; i < (size_t)w->o->batch; i++) {
+    for (size_t i = 0; i < (size_t)w->rows; i++) {
         own->same[i] = step <= w->o->warmup ? 1 : w->batch.same[i];
         for (size_t k = i * area; k < (i + 1) * area; k++)
             own->keep[k] = own->same[i] > 0 ? 0 : w->batch.weight[k];
@@ -339,6 +341,7 @@ static const train_recipe recipes[] = {
 
 const train_system train_faceshifter = {
     .name = "faceshifter",
+    .shared = true,
     .fields = fields,
     .options = sizeof(options),
     .recipes = recipes,

@@ -73,10 +73,10 @@ static guise_status plan(train_work *w, base_error *e)
     const options *own = (const void *)w->o->own;
     hear_state *st = w->own;
     train_phase *p = &w->phase[0];
-    *p = (train_phase){.name = "HEAR-Net's step", .run.graph = tg_new()};
+    *p = (train_phase){.name = "HEAR-Net's step", .run.graph = train_work_graph(w)};
     if (!p->run.graph) return base_no_memory(e);
     tg_graph *g = p->run.graph;
-    int n = w->o->batch;
+    int n = w->rows;
     tg_node *target = train_work_image(w, g, "target");
     tg_node *vector = tg_input(g, TG_SHAPE(n, w->batch.length), "vector");
     tg_node *warp = tg_input(g, TG_SHAPE(n, 6), "warp"), *same = tg_input(g, TG_SHAPE(n), "same");
@@ -110,7 +110,7 @@ static guise_status plan(train_work *w, base_error *e)
 
 static void build(train_work *w, nn m)
 {
-    tg_shape s = TG_SHAPE(w->o->batch, 6, w->o->size, w->o->size);
+    tg_shape s = TG_SHAPE(w->rows, 6, w->o->size, w->o->size);
     model_hear(m, tg_input(m.graph, s, "x"), w->network[0].options, NULL);
 }
 
@@ -138,7 +138,7 @@ static guise_status settle(train_work *w, const base_tensors *t, const char *pat
     tg_graph *g = tg_new();
     guise_status s = g ? nn_params_open(&w->frozen, e) : base_no_memory(e);
     if (!s) {
-        tg_node *id = tg_input(g, TG_SHAPE(w->o->batch, w->identity->length), "id");
+        tg_node *id = tg_input(g, TG_SHAPE(w->rows, w->identity->length), "id");
         hear_swapped(w, g, train_work_image(w, g, "img"), id);
         s = tg_check(g, GUISE_BAD_FILE, e);
     }
@@ -192,12 +192,27 @@ static void close(train_work *w)
     base_free(st->pick);
 }
 
+// One process chooses: where two scores are as good as the same, others might not agree.
+static guise_status choose(train_work *w, base_error *e)
+{
+    const options *own = (const void *)w->o->own;
+    hear_state *st = w->own;
+    base_team *t = w->team;
+    guise_status s = GUISE_OK;
+    if (base_team_leads(t)) s = hear_choose(w, (size_t)own->scan, own->top, e);
+    if (!s && t) s = base_team_check(t, t->broadcast(t, &st->picks, sizeof st->picks), e);
+    if (!s && !st->pick) st->pick = base_alloc(st->picks, sizeof *st->pick);
+    if (!s && !st->pick) s = base_no_memory(e);
+    if (!s && t) s = base_team_check(t, t->broadcast(t, st->pick, st->picks * sizeof *st->pick), e);
+    return s;
+}
+
 static guise_status fill(train_work *w, int step, base_rng *r, base_error *e)
 {
     const options *own = (const void *)w->o->own;
     hear_state *st = w->own;
     int size = w->o->size;
-    guise_status s = st->pick ? GUISE_OK : hear_choose(w, (size_t)own->scan, own->top, e);
+    guise_status s = st->pick ? GUISE_OK : choose(w, e);
     w->batch.pick = st->pick;
     w->batch.picks = st->picks;
     if (!s) s = train_batch_fill(&w->batch, w->cache, w->o, step, r, e);
@@ -244,6 +259,7 @@ static const train_recipe recipes[] = {
 
 const train_system train_hear = {
     .name = "hear",
+    .shared = true,
     .fields = fields,
     .options = sizeof(options),
     .recipes = recipes,

@@ -135,6 +135,7 @@ guise_status train_learner_restore(train_learner *l, const char *prefix, const b
 void train_step_close(train_step *s)
 {
     tg_plan_close(&s->plan);
+    train_exchange_close(&s->exchange);
     tg_free(s->graph);
     *s = (train_step){0};
 }
@@ -159,6 +160,8 @@ static guise_status open_plan(train_step *s, train_learner *l, const train_step_
     for (size_t i = 0; !st && i < entries; i++)
         if (grad[i])
             st = tg_plan_bind(s->plan, grad[i], l->grad + nn_params_entry(l->params, i)->offset, e);
+    if (!st && base_team_size(p->team) > 1)
+        st = train_exchange_open(&s->exchange, p->team, s->plan, l->params, grad, l->grad, e);
     return st;
 }
 
@@ -181,7 +184,9 @@ guise_status train_step_run(train_step *s, train_learner *l, base_error *e)
 {
     // what this graph has no gradient for must not keep that of another one
     memset(l->grad, 0, l->floats * sizeof *l->grad);
+    if (s->exchange) train_exchange_begin(s->exchange);
     guise_status st = tg_plan_run(s->plan, e);
+    if (!st && s->exchange) st = train_exchange_end(s->exchange, e);
     float *w = nn_params_data(l->params);
     for (size_t i = 0; !st && i < s->updates; i++) {
         const nn_entry *to = s->update[i].entry;

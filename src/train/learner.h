@@ -1,7 +1,7 @@
 // learner.h -- a network that is being trained: parameters, gradient, moments, average.
 #ifndef GUISE_TRAIN_LEARNER_H
 #define GUISE_TRAIN_LEARNER_H
-#include "nn/nn.h"
+#include "train/exchange.h"
 
 typedef struct {
     nn_params *params;
@@ -34,6 +34,7 @@ typedef struct {
     tg_plan *plan;
     const nn_update *update; // of the learner's buffers
     size_t updates;
+    train_exchange *exchange; // of the gradient with other processes, or NULL
 } train_step;
 void train_step_close(train_step *s);
 // Plan s->graph for out[0..n) and the gradients of loss by the learner's weights, which are bound
@@ -45,6 +46,7 @@ typedef struct {
     nn_params *const *other;
     int others;
     tg_arena *arena; // shared memory for runs, or NULL
+    base_team *team; // processes over which the gradient is averaged, or NULL
 } train_step_plan;
 guise_status train_step_open(train_step *s, train_learner *l, const train_step_plan *p,
                              base_error *e);

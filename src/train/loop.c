@@ -2,9 +2,12 @@
 #include "train/run.h"
 #include <string.h>
 
+static bool leads(const train_run *r) { return base_team_leads(r->c->team); }
+
 static bool tell(train_run *r, const char *line, double session, double photos_per_second)
 {
     if (!r->c->progress) return true;
+    if (!leads(r)) return r->c->progress(r->c->user, &(train_progress){0});
     train_progress p = {.step = r->step,
                         .steps = r->o.steps,
                         .seconds = session,
@@ -77,10 +80,14 @@ static guise_status open_held_cache(train_run *r, base_error *e)
     return s && s != GUISE_NO_FACE ? base_fail(e, s, "%s", why.text) : GUISE_OK;
 }
 
+// The first process makes the cache, the others read it then.
 static guise_status open_data(train_run *r, base_error *e)
 {
-    guise_status s = open_cache(r, TRAIN_PEOPLE, r->c->out, &r->cache, e);
-    if (!s && r->o.system->held_out) s = open_held_cache(r, e);
+    base_team *t = r->c->team;
+    guise_status s = leads(r) ? GUISE_OK : base_team_check(t, t->barrier(t), e);
+    if (!s) s = open_cache(r, TRAIN_PEOPLE, r->c->out, &r->cache, e);
+    if (!s && t && leads(r)) s = base_team_check(t, t->barrier(t), e);
+    if (!s && leads(r) && r->o.system->held_out) s = open_held_cache(r, e);
     r->work.cache = r->cache;
     r->work.held = r->held_cache;
     return s;
@@ -127,18 +134,18 @@ static guise_status open_run(train_run *r, base_error *e)
 {
     guise_status s = open_recipe(r, e);
     if (!s) s = open_identity(r, e);
-    if (!s) s = train_work_open(&r->work, &r->o, &r->identity, e);
+    if (!s) s = train_work_open(&r->work, &r->o, &r->identity, r->c->team, e);
     if (!s) s = open_data(r, e);
     if (!s && train_cache_length(r->cache) != r->identity.length)
         s = base_fail(e, GUISE_BAD_FILE, "the cached vectors have another length than %s gives",
                       r->c->identity);
-    if (!s && swaps(r)) s = open_held(r, e);
-    if (!s && swaps(r))
+    if (!s && swaps(r) && leads(r)) s = open_held(r, e);
+    if (!s && swaps(r) && leads(r))
         s = train_swapper_open(&r->swapper, &r->work.network[0], r->o.size, r->identity.length, e);
     r->rng.state = (uint64_t)r->o.seed;
     if (!s && r->c->resume) s = train_checkpoint_read(r, e);
-    if (!s) s = train_log_open(r, e);
-    return s;
+    if (!s) s = train_together_begin(r, e);
+    return !s && leads(r) ? train_log_open(r, e) : s;
 }
 
 static void close_run(train_run *r)
@@ -228,8 +235,8 @@ static guise_status measure(train_run *r, base_error *e)
 
 static bool due(const train_run *r, int every) { return every > 0 && r->step % every == 0; }
 
-// What follows a step: log, measurement, samples. A checkpoint comes last, so that it covers them.
-static guise_status after_step(train_run *r, double began, double *saved, base_error *e)
+// What is shown after a step: log, measurement, samples.
+static guise_status show_step(train_run *r, double began, base_error *e)
 {
     guise_status s = GUISE_OK;
     bool last = r->step == r->o.steps, row = due(r, r->o.log_every) || last;
@@ -241,26 +248,44 @@ static guise_status after_step(train_run *r, double began, double *saved, base_e
     if (measured) s = measure(r, e);
     if (!s && (row || measured)) s = train_log_row(r, measured, e);
     if (!s && (due(r, r->o.sample_every) || last)) s = sample(r, e);
-    bool overdue = r->c->save_seconds > 0 && base_seconds() - *saved >= r->c->save_seconds;
-    if (!s && (due(r, r->o.save_every) || overdue || last || r->stopped)) {
-        s = train_checkpoint_write(r, e);
-        *saved = base_seconds();
-    }
     return s;
+}
+
+// A checkpoint comes last, so that it covers what was shown.
+static guise_status after_step(train_run *r, double began, double *saved, base_error *e)
+{
+    guise_status s = GUISE_OK;
+    if (leads(r))
+        s = show_step(r, began, e);
+    else if (!tell(r, NULL, 0, 0))
+        r->stopped = true;
+    bool save = r->c->save_seconds > 0 && base_seconds() - *saved >= r->c->save_seconds;
+    if (!s) s = train_together_agree(r, &save, e);
+    save |= due(r, r->o.save_every) || r->step == r->o.steps || r->stopped;
+    if (s || !save) return s;
+    *saved = base_seconds();
+    return leads(r) ? train_checkpoint_write(r, e) : GUISE_OK;
+}
+
+static guise_status finish(train_run *r, base_error *e)
+{
+    guise_status s = train_export(r, e);
+    if (!s && r->o.system->export) s = r->o.system->export(&r->work, r->c->out, e);
+    return s ? s : train_report(r, e);
 }
 
 guise_status train_start(const train_config *c, base_error *e)
 {
     train_run r = {.c = c};
+    if (c->team) c->team->user = &r, c->team->waits = train_together_waits;
     guise_status s = open_run(&r, e);
     double began = base_seconds(), saved = began;
     while (!s && !r.stopped && r.step < r.o.steps) {
         s = one_step(&r, e);
         if (!s) s = after_step(&r, began, &saved, e);
     }
-    if (!s) s = train_export(&r, e);
-    if (!s && r.o.system->export) s = r.o.system->export(&r.work, c->out, e);
-    if (!s) s = train_report(&r, e);
+    if (!s && leads(&r)) s = finish(&r, e);
+    if (c->team) c->team->waits = NULL;
     close_run(&r);
     return s;
 }

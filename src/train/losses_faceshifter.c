@@ -50,7 +50,8 @@ tg_node *train_same_loss(tg_node *made, tg_node *target, tg_node *same, bool who
     tg_node *error = tg_reshape(tg_mean_to(d, TG_SHAPE(n, 1)), TG_SHAPE(n));
     tg_node *sum = tg_scale(tg_sum(tg_mul(error, same)), 0.5);
     // the floor is taotaonice's; it matters only where no sample is the same
-    return whole ? tg_scale(sum, 1 / (double)n) : tg_div(sum, tg_shift(tg_sum(same), 1e-6));
+    return whole ? tg_scale(sum, 1 / (double)n)
+                 : tg_div(sum, tg_shift(tg_all_mean(tg_sum(same)), 1e-6));
 }
 
 static bool linear(const train_faceshifter_options *o, tg_graph *g)

@@ -1,6 +1,7 @@
 // losses_styleswap.c -- losses and regularisers of StyleGAN2 (Karras et al. 2020) and StyleSwap (Xu
 // et al. 2022). Facts: spec/styleswap.md 2.6 and 5.
 #include "train/losses_styleswap.h"
+#include "base/team.h"
 #include "train/losses.h"
 #include <math.h>
 
@@ -36,7 +37,7 @@ void train_path_length(tg_node *img, tg_node *latents, tg_node *noise, tg_node *
     // the floor keeps the root's derivative finite where a sample has no gradient at all
     p->lengths = tg_reshape(tg_sqrt(tg_shift(sum, 1e-12)), TG_SHAPE(n));
     tg_node *last = tg_detach(mean);
-    p->mean = tg_add(tg_scale(last, 0.99), tg_scale(tg_mean(p->lengths), 0.01));
+    p->mean = tg_add(tg_scale(last, 0.99), tg_scale(tg_all_mean(tg_mean(p->lengths)), 0.01));
     p->penalty = tg_mean(tg_square(tg_sub(p->lengths, p->mean)));
 }
 
@@ -70,7 +71,8 @@ tg_node *train_same_l1(tg_node *made, tg_node *target, tg_node *same)
     int64_t n = tg_dim(made, 0);
     tg_shape one = TG_SHAPE(n, 1, 1, 1);
     tg_node *each = tg_reshape(tg_mean_to(tg_abs(tg_sub(made, target)), one), TG_SHAPE(n));
-    tg_node *count = tg_clip(tg_sum(same), 1, INFINITY);
+    int processes = base_team_size(tg_team_of(made));
+    tg_node *count = tg_scale(tg_clip(tg_all_sum(tg_sum(same)), 1, INFINITY), 1.0 / processes);
     return tg_div(tg_sum(tg_mul(each, same)), count);
 }
 

@@ -26,7 +26,16 @@ typedef struct {
     double measured[TRAIN_MEASURES]; // the last ones, by train_run_measures
     int measured_pairs;              // 0: none yet
     bool stopped;
+    double told; // with other processes: when one that waits was told to end; 0: not
+    bool said;   // and has said so
 } train_run;
+
+// together.c: runs by several processes.
+// Do all begin from the same state? GUISE_BAD_ARGUMENT where they do not.
+guise_status train_together_begin(train_run *r, base_error *e);
+// What one wishes, all do: r->stopped and *save become true where they are in any process.
+guise_status train_together_agree(train_run *r, bool *save, base_error *e);
+void train_together_waits(void *run); // base_team.waits: Ctrl-C, and lost processes
 
 // checkpoint.c: OUT/checkpoint-<step>.safetensors, the last two are kept.
 guise_status train_checkpoint_write(train_run *r, base_error *e);

@@ -110,10 +110,10 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
 {
     state *own = w->own;
     train_phase *p = &w->phase[with];
-    *p = (train_phase){.name = "generator step", .run.graph = tg_new()};
+    *p = (train_phase){.name = "generator step", .run.graph = train_work_graph(w)};
     if (!p->run.graph) return base_no_memory(e);
     tg_graph *g = p->run.graph;
-    int n = w->o->batch, size = w->o->size;
+    int n = w->rows, size = w->o->size;
     double away = ((const options *)(const void *)w->o->own)->lambda_away;
     tg_node *target = train_work_image(w, g, "target");
     tg_node *vector = tg_input(g, TG_SHAPE(n, w->batch.length), "vector");
@@ -174,7 +174,8 @@ static guise_status plan_d(train_work *w, bool penalty, base_error *e)
     const options *o = (const void *)w->o->own;
     state *own = w->own;
     train_phase *p = &w->phase[FIRST_D + penalty];
-    *p = (train_phase){.name = "discriminator step", .network = 1, .run.graph = tg_new()};
+    *p =
+        (train_phase){.name = "discriminator step", .network = 1, .run.graph = train_work_graph(w)};
     if (!p->run.graph) return base_no_memory(e);
     tg_graph *g = p->run.graph;
     train_verdict of_real, of_fake;
@@ -187,7 +188,7 @@ static guise_status plan_d(train_work *w, bool penalty, base_error *e)
     p->loss[D_FAKE] = train_hinge_fake(of_fake.logit, o->scales);
     tg_node *sum = tg_add(p->loss[D_REAL], p->loss[D_FAKE]);
     if (penalty) {
-        mix = tg_input(g, TG_SHAPE(w->o->batch), "mix");
+        mix = tg_input(g, TG_SHAPE(w->rows), "mix");
         p->loss[GP] = penalty_at(w, m, train_mix(real, fake, mix));
         sum = tg_add(sum, tg_scale(p->loss[GP], o->lambda_gp * o->gp_every));
     }
@@ -200,7 +201,7 @@ static guise_status plan_d(train_work *w, bool penalty, base_error *e)
 
 static void build_generator(train_work *w, nn m)
 {
-    tg_node *id = tg_input(m.graph, TG_SHAPE(w->o->batch, w->batch.length), "id");
+    tg_node *id = tg_input(m.graph, TG_SHAPE(w->rows, w->batch.length), "id");
     train_generate(&w->network[0], m, train_work_image(w, m.graph, "img"), id);
 }
 
@@ -231,7 +232,7 @@ static guise_status open(train_work *w, base_error *e)
 {
     const train_options *o = w->o;
     state *own = w->own;
-    size_t n = (size_t)o->batch;
+    size_t n = (size_t)w->rows;
     w->batch.sources = !strcmp(((const options *)(const void *)o->own)->real, "source");
     own->fake = base_alloc(n * 3 * (size_t)o->size * (size_t)o->size, sizeof *own->fake);
     guise_status s = own->fake ? GUISE_OK : base_no_memory(e);
@@ -253,7 +254,11 @@ static guise_status step_d(train_work *w, int step, base_rng *r, double *value, 
     bool penalty = o->lambda_gp > 0 && step % o->gp_every == 0;
     train_phase *p = &w->phase[FIRST_D + penalty];
     guise_status s = p->run.plan ? GUISE_OK : plan_d(w, penalty, e);
-    for (int i = 0; penalty && i < w->o->batch; i++) w->batch.mix[i] = (float)base_rng_uniform(r);
+    for (int i = 0; penalty && i < w->o->batch; i++) {
+        double k = base_rng_uniform(r);
+        int row = base_team_row(w->team, i);
+        if (row >= 0) w->batch.mix[row] = (float)k;
+    }
     if (!s) s = train_phase_run(w, p, value, e);
     if (!s) train_work_move(w, 1, w->rates.lr_d);
     return s;
@@ -359,6 +364,7 @@ static const train_recipe recipes[] = {
 
 const train_system train_simswap = {
     .name = "simswap",
+    .shared = true,
     .fields = fields,
     .options = sizeof(options),
     .recipes = recipes,

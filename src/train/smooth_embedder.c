@@ -90,7 +90,7 @@ static guise_status plan(train_work *w, base_error *e)
     const options *o = (const void *)w->o->own;
     train_phase *p = &w->phase[0];
     int n = w->o->batch, *label = base_alloc((size_t)n, sizeof *label);
-    *p = (train_phase){.name = "embedder step", .run.graph = tg_new()};
+    *p = (train_phase){.name = "embedder step", .run.graph = train_work_graph(w)};
     if (!p->run.graph || !label) {
         base_free(label);
         return base_no_memory(e);
@@ -102,6 +102,7 @@ static guise_status plan(train_work *w, base_error *e)
     tg_node *pairs = train_same_label(g, label, n);
     base_free(label);
     tg_node *unit = train_embed(&w->network[0], nn_root(w->learner[0].params, g, true), img);
+    unit = tg_all_rows(unit); // the loss compares all photos of a batch
     tg_node *cosine = tg_matmul(unit, unit, false, true);
     p->loss[LOSS] =
         tg_mean(train_contrastive_loss(unit, same, &(train_contrastive_options){.tau = o->tau}));
@@ -310,6 +311,7 @@ static const train_recipe recipes[] = {
 
 const train_system train_smooth_embedder = {
     .name = "smooth-embedder",
+    .shared = true,
     .fields = fields,
     .options = sizeof(options),
     .recipes = recipes,

@@ -81,10 +81,10 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
     const options *o = (const void *)w->o->own;
     state *own = w->own;
     train_phase *p = &w->phase[with];
-    *p = (train_phase){.name = "generator step", .run.graph = tg_new()};
+    *p = (train_phase){.name = "generator step", .run.graph = train_work_graph(w)};
     if (!p->run.graph) return base_no_memory(e);
     tg_graph *g = p->run.graph;
-    int n = w->o->batch, size = w->o->size;
+    int n = w->rows, size = w->o->size;
     tg_node *target = train_work_image(w, g, "target");
     tg_node *vector = tg_input(g, TG_SHAPE(n, w->batch.length), "vector");
     tg_node *warp = tg_input(g, TG_SHAPE(n, 6), "warp");
@@ -127,7 +127,7 @@ static guise_status plan_d(train_work *w, bool penalty, base_error *e)
     train_phase *p = &w->phase[FIRST_D + penalty];
     *p = (train_phase){.name = penalty ? "discriminator step with R1" : "discriminator step",
                        .network = 1,
-                       .run.graph = tg_new()};
+                       .run.graph = train_work_graph(w)};
     if (!p->run.graph) return base_no_memory(e);
     tg_graph *g = p->run.graph;
     tg_node *real = train_work_image(w, g, "real"), *fake = train_work_image(w, g, "fake");
@@ -146,7 +146,7 @@ static guise_status plan_d(train_work *w, bool penalty, base_error *e)
 
 static void build_generator(train_work *w, nn m)
 {
-    tg_node *id = tg_input(m.graph, TG_SHAPE(w->o->batch, w->batch.length), "id");
+    tg_node *id = tg_input(m.graph, TG_SHAPE(w->rows, w->batch.length), "id");
     train_generate(&w->network[0], m, train_work_image(w, m.graph, "img"), id);
 }
 
@@ -159,7 +159,7 @@ static guise_status open(train_work *w, base_error *e)
 {
     const train_options *o = w->o;
     state *own = w->own;
-    size_t n = (size_t)o->batch;
+    size_t n = (size_t)w->rows;
     w->kept[0] = (train_kept){"r1", &own->r1, 1};
     own->fake = base_alloc(n * 3 * (size_t)o->size * (size_t)o->size, sizeof *own->fake);
     guise_status s = own->fake ? GUISE_OK : base_no_memory(e);
@@ -289,6 +289,7 @@ static const train_recipe recipes[] = {
 
 const train_system train_smoothswap = {
     .name = "smoothswap",
+    .shared = true,
     .fields = fields,
     .options = sizeof(options),
     .recipes = recipes,

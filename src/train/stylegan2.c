@@ -58,19 +58,18 @@ static const char *const loss_names[] = {"g", "d", "path", "r1", NULL};
 
 enum { MAPS = 2 * MODEL_STYLE_LEVELS };
 typedef struct {
-    float *fake;         // [n,3,s,s]
-    float *z[2];         // [n,style] each
-    float *keep;         // [layers]: 1 where the first style is taken
-    float *noise[MAPS];  // [n,1,r,r]
-    float *path_noise;   // [n / 2,3,s,s]
-    size_t floats[MAPS]; // of noise
+    float *fake;        // [n,3,s,s]
+    float *z[2];        // [n,style] each
+    float *keep;        // [layers]: 1 where the first style is taken
+    float *noise[MAPS]; // [n,1,r,r]
+    float *path_noise;  // [n / 2,3,s,s]
     int style, layers;
     float mean, next; // of path lengths, as the graph takes and gives it
     double kept;      // the same, as checkpoints keep it
 } state;
 
 static const options *own_of(const train_work *w) { return (const void *)w->o->own; }
-static int half(const train_work *w) { return w->o->batch > 1 ? w->o->batch / 2 : 1; }
+static int half(const train_work *w) { return w->rows > 1 ? w->rows / 2 : 1; }
 
 static const model_stylegan2_options *net_of(const train_work *w) { return w->network[0].options; }
 
@@ -122,13 +121,14 @@ static void track(nn m, tg_node *w, int style)
     if (!w) return;
     tg_node *last = model_style_average(m, style);
     tg_node *now = tg_reshape(tg_mean_to(tg_detach(w), TG_SHAPE(1, style)), TG_SHAPE(style));
+    now = tg_all_mean(now);
     nn_set_buffer(m, "latent_avg", tg_add(tg_scale(last, 0.995), tg_scale(now, 0.005)));
 }
 
 static train_phase *begin(train_work *w, int which, const char *name, int network)
 {
     train_phase *p = &w->phase[which];
-    *p = (train_phase){.name = name, .network = network, .run.graph = tg_new()};
+    *p = (train_phase){.name = name, .network = network, .run.graph = train_work_graph(w)};
     return p->run.graph ? p : NULL;
 }
 
@@ -140,7 +140,7 @@ static guise_status plan_g(train_work *w, base_error *e)
     nn m = nn_root(w->learner[0].params, p->run.graph, true);
     parts a;
     train_tie tie[MAPS + 4];
-    make_parts(w, m, w->o->batch, &a);
+    make_parts(w, m, w->rows, &a);
     tg_node *made = model_stylegan2(m, a.latents, a.noise, net_of(w), NULL);
     track(m, a.w, own->style);
     nn dm = nn_root(w->learner[1].params, p->run.graph, true);
@@ -209,7 +209,7 @@ static guise_status plan_r1(train_work *w, base_error *e)
 static void build_generator(train_work *w, nn m)
 {
     const state *own = w->own;
-    tg_node *z = tg_input(m.graph, TG_SHAPE(w->o->batch, own->style), "z");
+    tg_node *z = tg_input(m.graph, TG_SHAPE(w->rows, own->style), "z");
     model_stylegan2(m, model_stylegan2_mapping(m, z, net_of(w)), NULL, net_of(w), NULL);
     model_style_average(m, own->style);
 }
@@ -222,7 +222,7 @@ static void build_discriminator(train_work *w, nn m)
 static guise_status open_arrays(train_work *w, base_error *e)
 {
     state *own = w->own;
-    size_t n = (size_t)w->o->batch, image = 3 * (size_t)w->o->size * (size_t)w->o->size;
+    size_t n = (size_t)w->rows, image = 3 * (size_t)w->o->size * (size_t)w->o->size;
     for (int side = 4; side <= w->o->size; side *= 2) own->layers += 2;
     if (own->layers > MAPS)
         return base_fail(e, GUISE_BAD_ARGUMENT, "size=%d: StyleGAN2 goes up to 1024", w->o->size);
@@ -236,8 +236,7 @@ static guise_status open_arrays(train_work *w, base_error *e)
     }
     for (int i = 0; i < own->layers - 1; i++) {
         size_t r = (size_t)4 << ((i + 1) / 2);
-        own->floats[i] = n * r * r;
-        own->noise[i] = base_alloc(own->floats[i], sizeof *own->noise[i]);
+        own->noise[i] = base_alloc(n * r * r, sizeof *own->noise[i]);
         ok = ok && own->noise[i];
     }
     return ok ? GUISE_OK : base_no_memory(e);
@@ -255,7 +254,8 @@ static guise_status open(train_work *w, base_error *e)
     if (net->truncation != 0 && net->truncation != 1)
         return base_fail(e, GUISE_BAD_ARGUMENT,
                          "truncation is for making pictures; train without it");
-    guise_status s = open_arrays(w, e);
+    guise_status s = own_of(w)->path > 0 ? train_check_half(w, e) : GUISE_OK;
+    if (!s) s = open_arrays(w, e);
     bool average = w->o->ema > 0 || own_of(w)->half_life > 0;
     if (!s) s = train_work_learn(w, 0, build_generator, average, e);
     return s ? s : train_work_learn(w, 1, build_discriminator, false, e);
@@ -281,8 +281,12 @@ static void draw(float *x, size_t n, base_rng *r)
 static void draw_parts(train_work *w, base_rng *r)
 {
     state *own = w->own;
-    for (int i = 0; i < 2; i++) draw(own->z[i], (size_t)w->o->batch * (size_t)own->style, r);
-    for (int i = 0; i < own->layers - 1; i++) draw(own->noise[i], own->floats[i], r);
+    int all = w->o->batch;
+    for (int i = 0; i < 2; i++) train_draw_rows(w, own->z[i], all, (size_t)own->style, r);
+    for (int i = 0; i < own->layers - 1; i++) {
+        size_t side = (size_t)4 << ((i + 1) / 2);
+        train_draw_rows(w, own->noise[i], all, side * side, r);
+    }
     train_mixing(r, own_of(w)->mixing, own->layers, own->keep);
 }
 
@@ -316,7 +320,8 @@ static guise_status step(train_work *w, int step, base_rng *r, double value[TRAI
     if (!s && o->r1 > 0 && step % o->r1_every == 0) s = run(w, R1, plan_r1, value, e);
     if (s || o->path <= 0 || step % o->path_every) return s;
     draw_parts(w, r);
-    draw(own->path_noise, (size_t)half(w) * 3 * (size_t)w->o->size * (size_t)w->o->size, r);
+    train_draw_rows(w, own->path_noise, half(w) * base_team_size(w->team),
+                    3 * (size_t)w->o->size * (size_t)w->o->size, r);
     own->mean = (float)own->kept;
     s = run(w, PATH, plan_path, value, e);
     own->kept = (double)own->next;
@@ -410,6 +415,7 @@ static const train_recipe recipes[] = {
 
 const train_system train_stylegan2 = {
     .name = "stylegan2",
+    .shared = true,
     .fields = fields,
     .options = sizeof(options),
     .recipes = recipes,

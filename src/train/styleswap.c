@@ -110,6 +110,7 @@ static void track(nn m, const model_styleswap_made *made)
     if (!made->w || !made->average) return;
     tg_shape row = TG_SHAPE(1, tg_dim(made->w, 1));
     tg_node *now = tg_reshape(tg_mean_to(tg_detach(made->w), row), tg_shape_of(made->average));
+    now = tg_all_mean(now);
     nn_set_buffer(m, "latent_avg", tg_add(tg_scale(made->average, 0.995), tg_scale(now, 0.005)));
 }
 
@@ -132,10 +133,10 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
 {
     state *own = w->own;
     train_phase *p = &w->phase[with];
-    *p = (train_phase){.name = "generator step", .run.graph = tg_new()};
+    *p = (train_phase){.name = "generator step", .run.graph = train_work_graph(w)};
     if (!p->run.graph) return base_no_memory(e);
     tg_graph *g = p->run.graph;
-    int n = w->o->batch, size = w->o->size;
+    int n = w->rows, size = w->o->size;
     tg_node *target = train_work_image(w, g, "target");
     tg_node *vector = tg_input(g, TG_SHAPE(n, w->batch.length), "vector");
     tg_node *warp = tg_input(g, TG_SHAPE(n, 6), "warp");
@@ -175,13 +176,13 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
     return train_phase_open(w, p, tie, sizeof tie / sizeof *tie, e);
 }
 
-static int half(const train_work *w) { return w->o->batch > 1 ? w->o->batch / 2 : 1; }
+static int half(const train_work *w) { return w->rows > 1 ? w->rows / 2 : 1; }
 
 static guise_status plan_path(train_work *w, base_error *e)
 {
     state *own = w->own;
     train_phase *p = &w->phase[P_PATH];
-    *p = (train_phase){.name = "path length", .run.graph = tg_new()};
+    *p = (train_phase){.name = "path length", .run.graph = train_work_graph(w)};
     if (!p->run.graph) return base_no_memory(e);
     tg_graph *g = p->run.graph;
     int n = half(w), size = w->o->size, layers = 0;
@@ -211,7 +212,8 @@ static guise_status plan_d(train_work *w, base_error *e)
 {
     state *own = w->own;
     train_phase *p = &w->phase[P_D];
-    *p = (train_phase){.name = "discriminator step", .network = 1, .run.graph = tg_new()};
+    *p =
+        (train_phase){.name = "discriminator step", .network = 1, .run.graph = train_work_graph(w)};
     if (!p->run.graph) return base_no_memory(e);
     model_stylegan2_verdict of_real, of_fake;
     nn m = nn_root(w->learner[1].params, p->run.graph, true);
@@ -227,7 +229,7 @@ static guise_status plan_d(train_work *w, base_error *e)
 static guise_status plan_r1(train_work *w, base_error *e)
 {
     train_phase *p = &w->phase[P_R1];
-    *p = (train_phase){.name = "R1", .network = 1, .run.graph = tg_new()};
+    *p = (train_phase){.name = "R1", .network = 1, .run.graph = train_work_graph(w)};
     if (!p->run.graph) return base_no_memory(e);
     model_stylegan2_verdict v;
     tg_node *real = train_work_image(w, p->run.graph, "real"), *x = spread(real);
@@ -241,7 +243,7 @@ static guise_status plan_r1(train_work *w, base_error *e)
 static void build_generator(train_work *w, nn m)
 {
     model_styleswap_made made;
-    tg_node *id = tg_input(m.graph, TG_SHAPE(w->o->batch, w->batch.length), "id");
+    tg_node *id = tg_input(m.graph, TG_SHAPE(w->rows, w->batch.length), "id");
     model_styleswap_of(m, train_work_image(w, m.graph, "img"), id, w->network[0].options, &made);
 }
 
@@ -254,7 +256,7 @@ static void build_discriminator(train_work *w, nn m)
 static guise_status open(train_work *w, base_error *e)
 {
     state *own = w->own;
-    size_t n = (size_t)w->o->batch, area = (size_t)w->o->size * (size_t)w->o->size;
+    size_t n = (size_t)w->rows, area = (size_t)w->o->size * (size_t)w->o->size;
     own->fake = base_alloc(n * 3 * area, sizeof *own->fake);
     own->share = base_alloc(n, sizeof *own->share);
     own->truth = base_alloc(n * area, sizeof *own->truth);
@@ -263,6 +265,7 @@ static guise_status open(train_work *w, base_error *e)
     guise_status s =
         own->fake && own->share && own->truth && own->noise ? GUISE_OK : base_no_memory(e);
     const char *parser = own_of(w)->parser;
+    if (!s && own_of(w)->path > 0) s = train_check_half(w, e);
     if (!s && parser && *parser) s = train_label_open(&own->label, parser, e);
     bool average = w->o->ema > 0 || own_of(w)->half_life > 0;
     if (!s) s = train_work_learn(w, 0, build_generator, average, e);
@@ -286,11 +289,9 @@ static void fill_share(train_work *w, int step)
 {
     state *own = w->own;
     const train_batch *b = &w->batch;
-    double same = 0;
-    for (int i = 0; i < b->n; i++) same += (double)b->same[i];
     bool all = step <= w->o->warmup;
     for (int i = 0; i < b->n; i++)
-        own->share[i] = all || b->same[i] <= 0 ? 1 : (float)(b->n / same);
+        own->share[i] = all || b->same[i] <= 0 ? 1 : (float)((double)b->all / b->all_same);
 }
 
 static guise_status fill_truth(train_work *w, base_error *e)
@@ -327,8 +328,8 @@ static guise_status step_path(train_work *w, base_rng *r, double *value, base_er
     state *own = w->own;
     train_phase *p = &w->phase[P_PATH];
     guise_status s = p->run.plan ? GUISE_OK : plan_path(w, e);
-    size_t n = (size_t)half(w) * 3 * (size_t)w->o->size * (size_t)w->o->size;
-    for (size_t i = 0; i < n; i++) own->noise[i] = (float)base_rng_normal(r);
+    size_t n = 3 * (size_t)w->o->size * (size_t)w->o->size;
+    train_draw_rows(w, own->noise, half(w) * base_team_size(w->team), n, r);
     own->mean = (float)own->kept;
     if (!s) s = train_phase_run(w, p, value, e);
     if (s) return s;
@@ -472,6 +473,7 @@ static const train_recipe recipes[] = {
 
 const train_system train_styleswap = {
     .name = "styleswap",
+    .shared = true,
     .fields = fields,
     .options = sizeof(options),
     .recipes = recipes,

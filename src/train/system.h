@@ -40,6 +40,8 @@ void train_rates_at(train_rates *r, const train_options *o, int step);
 typedef struct {
     const train_options *o;                // borrowed, as the next two are
     const train_identity *identity;        // the frozen recogniser; network NULL: none
+    base_team *team;                       // processes that train together; NULL: one
+    int rows;                              // of a batch, in this process; o->batch: in all
     const train_cache *cache;              // set before the first batch; NULL in benchmarks
     const train_cache *held;               // with system->held_out; NULL: nobody is held out
     train_network network[TRAIN_NETWORKS]; // .net NULL: not there
@@ -61,6 +63,7 @@ struct train_system {
     const train_recipe *recipes; // ended by {0}
     const char *const *loss;     // names of its losses, ended by NULL; the first is a total
     bool no_identity;            // takes no recogniser; identities are a single 0
+    bool shared;                 // can be trained by several processes, as step says
     bool held_out;               // measures on crops of people whom no step sees, if there are any
     size_t state;                // size of train_work.own
     guise_status (*check)(const train_options *o, base_error *e); // further bounds; NULL: none
@@ -71,10 +74,12 @@ struct train_system {
     // Networks and learners; phases may be planned when first needed.
     guise_status (*open)(train_work *w, base_error *e);
     void (*close)(train_work *w); // of what own points to; NULL: nothing
-    // Fill w->batch; NULL: pairs of photos, train_batch_fill. What is drawn depends on r, the
-    // options and step alone.
+    // Fill w->batch, all its rows in every process; train_batch_keep follows. NULL: pairs of
+    // photos, train_batch_fill. What is drawn depends on r, the options and step alone.
     guise_status (*fill)(train_work *w, int step, base_rng *r, base_error *e);
-    // One step on the batch. value: the losses, 0 where one took no part.
+    // One step on the batch. value: the losses, 0 where one took no part. With a team, the mean
+    // over all processes of what a graph differentiates must be the loss of the whole batch: what
+    // couples rows takes tg_all_sum and its like. Graphs are made by train_work_graph.
     guise_status (*step)(train_work *w, int step, base_rng *r, double value[TRAIN_LOSSES],
                          base_error *e);
     // The rest is NULL for systems whose network 0 swaps any faces (model_net.swapper): then
@@ -101,7 +106,7 @@ extern const train_system train_smooth_embedder;
 // Opens all: batch, network 0 and, where adv_from is not negative, network 1 by name, then the
 // system. Closing is right after any failure.
 guise_status train_work_open(train_work *w, const train_options *o, const train_identity *id,
-                             base_error *e);
+                             base_team *team, base_error *e);
 void train_work_close(train_work *w);
 // Draw a batch and step on it. Errors: GUISE_NO_MEMORY; GUISE_BAD_ARGUMENT where a loss is no
 // number any more.
@@ -119,7 +124,12 @@ guise_status train_bounds(const train_bound b[], size_t n, base_error *e);
 // Learner i for what build makes in a graph that is thrown away: initial values by seed + i.
 guise_status train_work_learn(train_work *w, int i, void (*build)(train_work *w, nn m),
                               bool average, base_error *e);
-tg_node *train_work_image(const train_work *w, tg_graph *g, const char *name); // [n,3,s,s]
+tg_graph *train_work_graph(const train_work *w); // empty, of the team; NULL: out of memory
+tg_node *train_work_image(const train_work *w, tg_graph *g, const char *name); // [rows,3,s,s]
+// Normal numbers for all rows of a batch, so many each; x gets those of this process's rows.
+void train_draw_rows(const train_work *w, float *x, int all, size_t each, base_rng *r);
+// Can half of the batch be shared by all processes as the whole is? GUISE_BAD_ARGUMENT
+guise_status train_check_half(const train_work *w, base_error *e);
 // A leaf and where its value comes from; or an output and where it goes.
 typedef struct {
     tg_node *node; // NULL: skipped
@@ -130,7 +140,8 @@ typedef struct {
 // gradient of the total by the weights of p->network.
 guise_status train_phase_open(train_work *w, train_phase *p, const train_tie tie[], int n,
                               base_error *e);
-// Run and read the losses that p has into value; then train_work_move changes the weights.
+// Run and read the losses that p has, their means over all processes, into value; then
+// train_work_move changes the weights.
 guise_status train_phase_run(train_work *w, train_phase *p, double value[TRAIN_LOSSES],
                              base_error *e);
 void train_work_move(train_work *w, int network, double lr);

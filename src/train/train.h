@@ -6,6 +6,7 @@
 #ifndef GUISE_TRAIN_H
 #define GUISE_TRAIN_H
 #include "base/fields.h"
+#include "base/team.h"
 #include <stddef.h>
 
 // What a run does. Steps count batches from 1. Defaults of the table are those of Chen et al. 2020
@@ -80,6 +81,9 @@ typedef struct {
     const char *licence, *commit; // words for the card; NULL: unknown
     bool resume;
     int save_seconds; // also a checkpoint each so many seconds; 0: only by steps
+    // Processes that train together, each with its share of every batch; NULL: this one alone.
+    // out is one directory that all see; process 0 writes. The others have no lines, and steps 0.
+    base_team *team;
     // Called after each step (line NULL) and for each line. False: save and stop. NULL is fine.
     bool (*progress)(void *user, const train_progress *p);
     void *user;

@@ -32,15 +32,30 @@ static guise_status open_generator(train_work *w, base_error *e)
     return GUISE_OK;
 }
 
+// All processes have as many rows, so that means over all are means of theirs.
+static guise_status share_rows(train_work *w, base_error *e)
+{
+    int size = base_team_size(w->team);
+    w->rows = w->o->batch / size;
+    if (size > 1 && !w->o->system->shared)
+        return base_fail(e, GUISE_BAD_ARGUMENT, "%s is trained by one process; start it alone",
+                         w->o->system->name);
+    if (w->rows * size == w->o->batch) return GUISE_OK;
+    return base_fail(e, GUISE_BAD_ARGUMENT,
+                     "batch=%d cannot be shared evenly by %d processes; choose a multiple of that",
+                     w->o->batch, size);
+}
+
 guise_status train_work_open(train_work *w, const train_options *o, const train_identity *id,
-                             base_error *e)
+                             base_team *team, base_error *e)
 {
     const train_system *system = o->system;
-    *w = (train_work){.o = o, .identity = id};
+    *w = (train_work){.o = o, .identity = id, .team = team};
     w->own = base_alloc(1, system->state ? system->state : 1);
     w->arena = tg_arena_new();
     guise_status s = w->own && w->arena ? GUISE_OK : base_no_memory(e);
-    if (!s) s = train_batch_open(&w->batch, o, id, e);
+    if (!s) s = share_rows(w, e);
+    if (!s) s = train_batch_open(&w->batch, o, id, team, system->fill != NULL, e);
     if (!s) s = open_generator(w, e);
     if (!s && o->adv_from >= 0)
         s = train_network_open(&w->network[1], o->discriminator, o->discriminator_options, e);
@@ -67,8 +82,10 @@ void train_work_close(train_work *w)
 
 guise_status train_work_fill(train_work *w, int step, base_rng *r, base_error *e)
 {
-    if (w->o->system->fill) return w->o->system->fill(w, step, r, e);
-    return train_batch_fill(&w->batch, w->cache, w->o, step, r, e);
+    if (!w->o->system->fill) return train_batch_fill(&w->batch, w->cache, w->o, step, r, e);
+    guise_status s = w->o->system->fill(w, step, r, e);
+    if (!s) train_batch_keep(&w->batch);
+    return s;
 }
 
 guise_status train_work_step(train_work *w, int step, base_rng *r, double value[TRAIN_LOSSES],
@@ -90,7 +107,7 @@ guise_status train_work_learn(train_work *w, int i, void (*build)(train_work *w,
                               bool average, base_error *e)
 {
     train_learner *l = &w->learner[i];
-    tg_graph *g = tg_new();
+    tg_graph *g = train_work_graph(w);
     if (!g) return base_no_memory(e);
     guise_status s = train_learner_open(l, e);
     if (!s) build(w, nn_root(l->params, g, true));
@@ -100,9 +117,37 @@ guise_status train_work_learn(train_work *w, int i, void (*build)(train_work *w,
     return s;
 }
 
+tg_graph *train_work_graph(const train_work *w)
+{
+    tg_graph *g = tg_new();
+    if (g) tg_join(g, w->team);
+    return g;
+}
+
 tg_node *train_work_image(const train_work *w, tg_graph *g, const char *name)
 {
-    return tg_input(g, TG_SHAPE(w->o->batch, 3, w->o->size, w->o->size), name);
+    return tg_input(g, TG_SHAPE(w->rows, 3, w->o->size, w->o->size), name);
+}
+
+void train_draw_rows(const train_work *w, float *x, int all, size_t each, base_rng *r)
+{
+    for (int i = 0; i < all; i++) {
+        int row = base_team_row(w->team, i);
+        for (size_t k = 0; k < each; k++) {
+            float v = (float)base_rng_normal(r);
+            if (row >= 0) x[(size_t)row * each + k] = v;
+        }
+    }
+}
+
+guise_status train_check_half(const train_work *w, base_error *e)
+{
+    int size = base_team_size(w->team);
+    if (size == 1 || w->rows % 2 == 0) return GUISE_OK;
+    return base_fail(e, GUISE_BAD_ARGUMENT,
+                     "path length takes half of batch=%d, which %d processes cannot share evenly; "
+                     "choose a multiple of %d, or path=0",
+                     w->o->batch, size, 2 * size);
 }
 
 static guise_status open_phase(train_work *w, train_phase *p, const train_tie tie[], int n,
@@ -121,7 +166,8 @@ static guise_status open_phase(train_work *w, train_phase *p, const train_tie ti
                             .n = n_out,
                             .other = other,
                             .others = TRAIN_NETWORKS + 1,
-                            .arena = w->arena};
+                            .arena = w->arena,
+                            .team = w->team};
     guise_status s = train_step_open(&p->run, &w->learner[p->network], &plan, e);
     for (int i = 0; !s && i < n; i++)
         if (tie[i].node) s = tg_plan_bind(p->run.plan, tie[i].node, tie[i].data, e);
@@ -143,8 +189,13 @@ guise_status train_phase_run(train_work *w, train_phase *p, double value[TRAIN_L
                              base_error *e)
 {
     guise_status s = train_step_run(&p->run, &w->learner[p->network], e);
+    double seen[TRAIN_LOSSES] = {0};
     for (int i = 0; !s && i < TRAIN_LOSSES; i++)
-        if (p->loss[i]) value[i] = (double)tg_plan_value(p->run.plan, p->loss[i])[0];
+        if (p->loss[i]) seen[i] = (double)tg_plan_value(p->run.plan, p->loss[i])[0];
+    if (!s && w->team)
+        s = base_team_check(w->team, w->team->sum_double(w->team, seen, TRAIN_LOSSES), e);
+    for (int i = 0; !s && i < TRAIN_LOSSES; i++)
+        if (p->loss[i]) value[i] = seen[i] / base_team_size(w->team);
     return s;
 }
 

@@ -1,0 +1,19 @@
+// exchange.h -- gradients averaged over the processes of a team, while the backward pass goes on.
+#ifndef GUISE_TRAIN_EXCHANGE_H
+#define GUISE_TRAIN_EXCHANGE_H
+#include "base/team.h"
+#include "nn/nn.h"
+
+typedef struct train_exchange train_exchange;
+
+// Watches plan (tg_plan_watch): grad[i], NULL or an output bound to flat + the offset of entry i of
+// p, travels once all of its bucket, neighbours in flat, has been made.
+guise_status train_exchange_open(train_exchange **x, base_team *team, tg_plan *plan,
+                                 const nn_params *p, tg_node *const grad[], float *flat,
+                                 base_error *e);
+void train_exchange_close(train_exchange **x); // NULL is fine
+void train_exchange_begin(train_exchange *x);  // before a run of plan
+// After it: waits until flat is the mean over all processes. Errors: GUISE_IO.
+guise_status train_exchange_end(train_exchange *x, base_error *e);
+
+#endif
