@@ -45,10 +45,15 @@ int cuda_use(cuda_device *d) { return cuda_check(d, d->api.cuCtxSetCurrent(d->co
 const char *cuda_trouble(const cuda_device *d) { return d->trouble; }
 cuda_wish cuda_wish_of(const cuda_device *d) { return d->wish; }
 
-guise_status cuda_wait(cuda_device *d, base_error *e)
+int cuda_settle(cuda_device *d)
 {
     if (!cuda_use(d)) cuda_check(d, d->api.cuStreamSynchronize(d->stream), "waiting for its work");
-    guise_status s = d->failed;
+    return d->failed;
+}
+
+guise_status cuda_wait(cuda_device *d, base_error *e)
+{
+    guise_status s = (guise_status)cuda_settle(d);
     if (s) base_fail(e, s, "%s", d->trouble);
     d->failed = GUISE_OK;
     d->trouble[0] = 0;
@@ -132,10 +137,7 @@ void cuda_close(cuda_device **device)
         cuda_use(d);
         if (d->stream) d->api.cuStreamSynchronize(d->stream);
         while (d->n_blocks) cuda_free(d, d->block[0].kind, d->block[0].at);
-        for (size_t i = 0; i < d->n_kernels; i++) {
-            if (d->kernel[i]->module) d->api.cuModuleUnload(d->kernel[i]->module);
-            base_free(d->kernel[i]);
-        }
+        for (size_t i = 0; i < d->n_kernels; i++) cuda_kernel_free(d, d->kernel[i]);
         cuda_dnn_free(d);
         if (d->dnn) d->api.cudnnDestroy(d->dnn);
         if (d->blas) d->api.cublasLtDestroy(d->blas);

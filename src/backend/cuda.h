@@ -51,6 +51,7 @@ int cuda_copy(cuda_device *d, cuda_at to, cuda_at from, size_t bytes);
 int cuda_clear(cuda_device *d, cuda_at p, size_t bytes);
 // Wait for all that is queued. Errors: GUISE_IO with what went wrong since the last call.
 guise_status cuda_wait(cuda_device *d, base_error *e);
+int cuda_settle(cuda_device *d); // waits, but leaves what went wrong for cuda_wait
 
 // Data that the host gives anew for every run. What is put is copied at once, travels to the device
 // beside the work that is queued already, and is at cuda_feed_at for the work that is queued next.

@@ -158,31 +158,52 @@ static char *source_of(const char *text, const char *defines)
     return base_format("%s\n%s\n%s", cuda_text_kernel, defines ? defines : "", text);
 }
 
+// Is it made from these pieces? Without putting them together, as this is asked at every launch of
+// kernels that nobody holds on to.
+static bool is_of(const cuda_kernel *k, const char *text, const char *defines, const char *name)
+{
+    size_t front = k->front, middle = defines ? strlen(defines) : 0;
+    if (strcmp(k->name, name) != 0 ||
+        strncmp(k->source + front, defines ? defines : "", middle) != 0)
+        return false;
+    return k->source[front + middle] == '\n' && !strcmp(k->source + front + middle + 1, text);
+}
+
+static guise_status make_kernel(cuda_device *d, cuda_kernel *k, const char *text,
+                                const char *defines, const char *name, base_error *e)
+{
+    k->source = source_of(text, defines);
+    k->name = base_copy_text(name);
+    k->front = strlen(cuda_text_kernel) + 1;
+    if (!k->source || !k->name || !BASE_PUSH_ROOM(d->kernel, d->n_kernels, d->cap_kernels))
+        return base_no_memory(e);
+    if (cuda_use(d)) return base_fail(e, d->failed, "%s", d->trouble);
+    return make(d, k, k->source, name, e);
+}
+
 guise_status cuda_kernel_get(cuda_device *d, const char *text, const char *defines,
                              const char *name, cuda_kernel **out, base_error *e)
 {
-    *out = NULL;
-    char *source = source_of(text, defines);
-    char *named = source ? base_format("%s\n%s", name, source) : NULL;
-    base_sha256 key;
-    guise_status s = named ? GUISE_OK : base_no_memory(e);
-    if (!s) base_sha256_bytes(&key, named, strlen(named));
-    base_free(named);
-    for (size_t i = 0; !s && !*out && i < d->n_kernels; i++)
-        if (!strcmp(d->kernel[i]->key, key.hex)) *out = d->kernel[i];
-    if (s || *out) return base_free(source), s;
-    cuda_kernel *k = base_alloc(1, sizeof *k);
-    if (!k || !BASE_PUSH_ROOM(d->kernel, d->n_kernels, d->cap_kernels)) s = base_no_memory(e);
-    if (!s && cuda_use(d)) s = base_fail(e, d->failed, "%s", d->trouble);
-    if (!s) s = make(d, k, source, name, e);
+    for (size_t i = 0; i < d->n_kernels; i++)
+        if (is_of(d->kernel[i], text, defines, name)) return *out = d->kernel[i], GUISE_OK;
+    cuda_kernel *k = *out = base_alloc(1, sizeof *k);
+    guise_status s = k ? make_kernel(d, k, text, defines, name, e) : base_no_memory(e);
     if (!s) {
-        memcpy(k->key, key.hex, sizeof k->key);
-        *out = d->kernel[d->n_kernels++] = k;
+        d->kernel[d->n_kernels++] = k;
     } else {
-        base_free(k);
+        *out = NULL;
+        cuda_kernel_free(d, k);
     }
-    base_free(source);
     return s;
+}
+
+void cuda_kernel_free(cuda_device *d, cuda_kernel *k)
+{
+    if (!k) return;
+    if (k->module) d->api.cuModuleUnload(k->module);
+    base_free(k->source);
+    base_free(k->name);
+    base_free(k);
 }
 
 guise_status cuda_try_text(const char *text, const char *defines, int capability, base_error *e)

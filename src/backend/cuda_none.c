@@ -52,6 +52,7 @@ guise_status cuda_wait(cuda_device *d, base_error *e)
 {
     return (void)d, base_fail(e, GUISE_BAD_ARGUMENT, "%s", why);
 }
+int cuda_settle(cuda_device *d) { return (void)d, GUISE_BAD_ARGUMENT; }
 int cuda_feed_open(cuda_feed **f, cuda_device *d, size_t bytes)
 {
     return (void)d, (void)bytes, *f = NULL, GUISE_BAD_ARGUMENT;

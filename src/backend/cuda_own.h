@@ -6,7 +6,8 @@
 #include "backend/cuda_api.h"
 
 struct cuda_kernel {
-    char key[65]; // SHA-256 of its source and name
+    char *source, *name;
+    size_t front; // bytes of source before what cuda_kernel_get was given
     CUmodule module;
     CUfunction function;
 };
@@ -43,6 +44,7 @@ int cuda_check_blas(cuda_device *d, cublasStatus_t r, const char *what);
 int cuda_check_dnn(cuda_device *d, cudnnStatus_t r, const char *what);
 int cuda_failed(cuda_device *d, guise_status s, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+void cuda_kernel_free(cuda_device *d, cuda_kernel *k); // NULL is fine
 int cuda_use(cuda_device *d); // the thread that calls works with d from here on
 
 #endif

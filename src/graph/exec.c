@@ -1,5 +1,5 @@
 // exec.c -- running a plan: binding memory, steps one after the other, values out.
-#include "graph/plan.h"
+#include "graph/plan_device.h"
 #include <string.h>
 
 float *plan_pointer(const tg_plan *p, int value)
@@ -33,22 +33,32 @@ guise_status tg_plan_bind(tg_plan *p, const tg_node *x, float *data, base_error 
     return GUISE_OK;
 }
 
-// Leaves must be bound; outputs that are not get memory of the plan's own.
-static guise_status complete(tg_plan *p, base_error *e)
+guise_status plan_leaves(const tg_plan *p, base_error *e)
 {
     for (int id = 0; id < p->n_nodes; id++) {
         const tg_node *x = tg_at(p->graph, id);
-        if (!p->note[id].needed || p->bound[id]) continue;
         char text[128];
-        if (!x->op && x->kind != TG_CONST && p->value[2 * id].place == AT_BOUND)
+        if (p->note[id].needed && !p->bound[id] && !x->op && x->kind != TG_CONST &&
+            p->value[2 * id].place == AT_BOUND)
             return base_fail(e, GUISE_BAD_ARGUMENT, "input %s %s has no data bound to it",
                              tg_name(x), tg_shape_text(x->shape, text));
+    }
+    return GUISE_OK;
+}
+
+// Leaves must be bound; outputs that are not get memory of the plan's own.
+static guise_status complete(tg_plan *p, base_error *e)
+{
+    guise_status s = plan_leaves(p, e);
+    for (int id = 0; !s && id < p->n_nodes; id++) {
+        const tg_node *x = tg_at(p->graph, id);
+        if (!p->note[id].needed || p->bound[id]) continue;
         if (!x->op || !p->note[id].output) continue;
         p->own[id] = base_aligned(sizeof(float) * (size_t)tg_count(x->shape));
         if (!p->own[id]) return base_no_memory(e);
         p->bound[id] = p->own[id];
     }
-    return GUISE_OK;
+    return s;
 }
 
 enum { BLOCK = 32 };
@@ -149,6 +159,7 @@ static void tell(const tg_plan *p, const plan_step *t)
 
 guise_status tg_plan_run(tg_plan *p, base_error *e)
 {
+    if (p->on) return plan_device_run(p, e);
     guise_status s = complete(p, e);
     if (!s && p->options.fast && !p->options.train && !p->chosen) s = plan_choose_precision(p, e);
     for (size_t i = p->fixed_done ? p->n_fixed : 0; !s && i < p->n_steps; i++) {
@@ -168,13 +179,24 @@ const float *tg_plan_value(const tg_plan *p, const tg_node *out)
 {
     out = now(p, out);
     if (!out || out->id >= p->n_nodes || !p->note[out->id].output) return NULL;
-    return plan_pointer(p, 2 * out->id);
+    return p->on ? plan_device_value(p, out->id) : plan_pointer(p, 2 * out->id);
+}
+
+guise_status tg_plan_move(tg_plan *p, const tg_node *out, float *to, base_error *e)
+{
+    out = now(p, out);
+    if (!out || out->id >= p->n_nodes || !p->note[out->id].output)
+        return base_fail(e, GUISE_BAD_ARGUMENT, "move: the node is no output of the plan");
+    if (p->on) return plan_device_move(p, out->id, to, e);
+    memcpy(to, plan_pointer(p, 2 * out->id), (size_t)tg_count(out->shape) * sizeof *to);
+    return GUISE_OK;
 }
 
 void tg_plan_params_changed(tg_plan *p)
 {
     p->fixed_done = false;
-    for (size_t i = 0; i < p->n_steps; i++) {
+    if (p->on) plan_device_forget(p);
+    for (size_t i = 0; !p->on && i < p->n_steps; i++) {
         const tg_op *op = p->step[i].node->op;
         if (p->step[i].state && op->forget) op->forget(p->step[i].state);
     }
@@ -188,6 +210,7 @@ size_t tg_plan_bytes(const tg_plan *p)
 size_t tg_plan_kept(const tg_plan *p)
 {
     size_t n = p->kept_bytes;
+    if (p->on) return n + plan_device_kept(p);
     for (size_t i = 0; i < p->n_steps; i++) {
         const tg_op *op = p->step[i].node->op;
         if (p->step[i].state && op->bytes) n += op->bytes(p->step[i].state);
@@ -219,7 +242,7 @@ void tg_plan_times(const tg_plan *p, void (*f)(void *user, const tg_step_time *t
                      s->program->n_ops);
             t.what = text;
         }
-        if (s->kind == STEP_OP && s->state && op->how) t.how = op->how(s->state);
+        if (s->kind == STEP_OP && !p->on && s->state && op->how) t.how = op->how(s->state);
         f(user, &t);
     }
 }

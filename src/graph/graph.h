@@ -4,7 +4,8 @@
 // A node is a value: its op, inputs, arguments and shape never change once made.
 // Builders return nodes, not codes. The first mistake is kept by the graph (tg_error), later
 // builders pass NULL through, and the caller checks once, when the graph is whole.
-// A plan is a graph made ready: order, memory, kernels. It runs in float on the CPU.
+// A plan is a graph made ready: order, memory, kernels. It runs in float on the CPU, or on a
+// device.
 //
 //   tg_graph *g = tg_new();
 //   tg_node *x = tg_input(g, TG_SHAPE(1, 3, 64, 64), "x");
@@ -82,6 +83,27 @@ const double *tg_eval(tg_node *x);
 // The array behind a leaf (zeros for input and param until written); writing it forgets values.
 double *tg_data(tg_node *leaf);
 
+// Devices that plans run on. NULL stands for the CPU everywhere, so that nobody above needs to ask.
+typedef struct tg_device tg_device;
+typedef struct {
+    bool deterministic; // the same bits every time, at some cost in speed
+    bool exact;         // products in single precision throughout; else TF32, of 10 bits, may do
+} tg_device_wish;
+// "cpu": *d is NULL; "cuda" or "cuda:N": NVIDIA's GPU number N. wish may be NULL. It must outlive
+// plans, arenas and memory that were made for it.
+// Errors: GUISE_BAD_ARGUMENT with one sentence on why it cannot be used.
+guise_status tg_device_open(tg_device **d, const char *name, const tg_device_wish *wish,
+                            base_error *e);
+void tg_device_close(tg_device **d);
+// Zeroed memory that plans on d use in place when it is bound, and the host touches after tg_wait.
+float *tg_floats(tg_device *d, size_t n); // NULL: out of memory
+void tg_floats_free(tg_device *d, float *p);
+// In the order of the work that is queued on d, without waiting. All memory is of tg_floats.
+guise_status tg_copy(tg_device *d, float *to, const float *from, size_t n, base_error *e);
+guise_status tg_zero(tg_device *d, float *to, size_t n, base_error *e);
+// Until all that was queued is done. Errors: the first failure since the last time.
+guise_status tg_wait(tg_device *d, base_error *e);
+
 // Plans.
 typedef struct tg_plan tg_plan;
 // Memory for what lives during one run. Plans that never run at the same time can share one, which
@@ -118,6 +140,15 @@ typedef struct {
     // mean square over that of the result, and neither may any output. Not in training.
     bool fast;
     tg_arena *arena; // shared memory for runs; NULL: the plan's own
+    // Where it runs. Memory of tg_floats is used in place; other inputs are copied there for every
+    // run, other parameters once (in training for every run), other outputs back.
+    tg_device *device;
+    // On a device: images in memory as bf16; sums, weights and their gradients in single precision.
+    // Where .fast is set, too.
+    bool mixed;
+    // On a device: a run only queues its work, unless an output is bound to other memory;
+    // tg_plan_value and tg_wait wait for it, and say what failed.
+    bool ahead;
 } tg_plan_options;
 
 // Make the graph ready to compute out[0..n). The graph must outlive the plan and gain no use of
@@ -132,6 +163,8 @@ guise_status tg_plan_bind(tg_plan *p, const tg_node *x, float *data, base_error 
 // Errors: GUISE_BAD_ARGUMENT for a leaf that nobody bound; GUISE_NO_MEMORY.
 guise_status tg_plan_run(tg_plan *p, base_error *e);
 const float *tg_plan_value(const tg_plan *p, const tg_node *out); // row-major; NULL: no output
+// The value of an output to memory of tg_floats, in the order of the work that is queued.
+guise_status tg_plan_move(tg_plan *p, const tg_node *out, float *to, base_error *e);
 void tg_plan_params_changed(tg_plan *p); // packed copies of params are made again
 // Call made(user, out) in every run after each step: out is the output that it has made, or NULL
 // where it makes none. On a GPU the step has been queued by then. made NULL: no more.

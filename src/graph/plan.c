@@ -1,6 +1,6 @@
 // plan.c -- making a graph ready: which nodes are needed, in which memory layout, what is folded
 // into what, and the steps in order. Memory: plan_memory.c; pointwise chains: fuse.c.
-#include "graph/plan.h"
+#include "graph/plan_device.h"
 #include <string.h>
 
 bool plan_two_layouts(const tg_node *x)
@@ -260,7 +260,7 @@ static guise_status make_step(tg_plan *p, const tg_node *y, int layout, base_err
         p->value[out].offset = (size_t)in;
         return s;
     }
-    bool alone = (p->options.without & TG_PART_CHAINS) != 0;
+    bool alone = (p->options.without & TG_PART_CHAINS) && !p->options.device;
     if (alone || note->conv != PLAN_NONE || (!y->op->map && y->op != &tg_op_sum_to))
         return make_op(p, y, layout, e);
     plan_step t = {0};
@@ -383,8 +383,9 @@ guise_status tg_plan_open(tg_plan **out, tg_graph *g, tg_node *const want_out[],
     if (!s) s = fold(p, e);
     if (!s) s = make_steps(p, true, e);
     if (!s) s = make_steps(p, false, e);
+    if (!s && p->options.device) s = plan_device_open(p, e);
     if (!s) s = plan_memory(p, e);
-    if (!s) s = plan_prepare(p, e);
+    if (!s) s = p->on ? plan_device_prepare(p, e) : plan_prepare(p, e);
     if (s) base_no_memory(e); // a sentence where a lower call had none
     *out = p;
     if (s) tg_plan_close(out);
@@ -395,6 +396,7 @@ void tg_plan_close(tg_plan **plan)
 {
     tg_plan *p = *plan;
     if (!p) return;
+    if (p->on) plan_device_close(p);
     for (size_t i = 0; i < p->n_steps; i++) {
         const tg_op *op = p->step[i].node->op;
         if (p->step[i].state && op->release) op->release(p->step[i].state);
@@ -412,6 +414,7 @@ void tg_plan_close(tg_plan **plan)
     base_free(p->step);
     base_free(p->kept);
     if (p->own_arena) tg_arena_free(p->arena);
+    base_free(p->on);
     base_free(p);
     *plan = NULL;
 }

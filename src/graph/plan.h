@@ -48,7 +48,8 @@ typedef struct {
     bool lower;         // in lower precision; then
     double gain, error; // seconds saved in a run, and the difference that it makes
     plan_program *program;
-    double seconds; // spent so far, when the plan keeps time
+    struct plan_kernels *kernels; // on a device: of a program, or of a change of layout
+    double seconds;               // spent so far, when the plan keeps time
 } plan_step;
 
 // AT_ARENA: for the time of a run; AT_KEPT: from one run to the next
@@ -56,6 +57,7 @@ typedef enum { AT_NOWHERE, AT_ARENA, AT_KEPT, AT_BOUND, AT_CONST, AT_ALIAS } pla
 
 typedef struct {
     plan_place place;
+    cuda_type type;  // on a device; else single precision
     size_t offset;   // AT_ARENA, AT_KEPT: bytes; AT_CONST: index into consts; AT_ALIAS: value
     int first, last; // steps that make it and use it last
 } plan_value;
@@ -95,6 +97,7 @@ struct tg_plan {
     size_t kept_bytes;
     bool chosen; // precision
     double error;
+    struct plan_device *on; // where it runs; NULL: on the CPU
     void (*watch)(void *user, const tg_node *out); // NULL: nobody
     void *watcher;
 };
@@ -102,6 +105,8 @@ struct tg_plan {
 // arena.c
 char *plan_arena_data(const tg_arena *a);
 bool plan_arena_grow(tg_arena *a, size_t bytes); // to at least so many; false: out of memory
+cuda_at plan_arena_at(const tg_arena *a);
+bool plan_arena_grow_on(tg_arena *a, cuda_device *device, size_t bytes);
 
 // simplify.c: now[i] computes what out[i] does, with fewer operations. Adds nodes to g.
 guise_status plan_simplify(tg_graph *g, tg_node *const out[], int n, tg_node *now[], base_error *e);
@@ -119,6 +124,7 @@ guise_status plan_prepare(tg_plan *p, base_error *e);
 tg_wish plan_wish(const tg_plan *p, const plan_step *t); // of its op
 // exec.c; 0 or a negative guise_status
 int plan_run_op(const tg_plan *p, const plan_step *t, void *state, void *scratch, float *out);
+guise_status plan_leaves(const tg_plan *p, base_error *e); // are they all bound?
 guise_status plan_run_step(const tg_plan *p, const plan_step *t, base_error *e);
 // precision.c: the first run of a fast plan, whose leaves and outputs are bound.
 guise_status plan_choose_precision(tg_plan *p, base_error *e);

@@ -62,7 +62,8 @@ static size_t round_up(size_t bytes) { return (bytes + ALIGN - 1) / ALIGN * ALIG
 
 static size_t bytes_of(const tg_plan *p, int value)
 {
-    return round_up((size_t)tg_count(tg_at(p->graph, value / 2)->shape) * sizeof(float));
+    return round_up((size_t)tg_count(tg_at(p->graph, value / 2)->shape) *
+                    cuda_size(p->value[value].type));
 }
 
 // First and last uses. What fixed steps leave for others is kept from run to run.
@@ -166,7 +167,8 @@ guise_status plan_memory(tg_plan *p, base_error *e)
         if (!place_step(p, &h, i)) s = base_no_memory(e);
     p->arena_bytes = h.end;
     base_free(h.hole);
-    if (!s && p->kept_bytes && !(p->kept = base_aligned(p->kept_bytes))) s = base_no_memory(e);
+    if (!s && p->kept_bytes && !p->on && !(p->kept = base_aligned(p->kept_bytes)))
+        s = base_no_memory(e);
     return s;
 }
 

@@ -43,4 +43,4 @@ tg_node *tg_neg(tg_node *x) { return tg_affine(x, -1, 0); }
 static const tg_field fields[] = {
     {"k", TG_FIELD_REAL, offsetof(args, k), 1}, {"c", TG_FIELD_REAL, offsetof(args, c), 1}, {0}};
 TG_OP(affine, "y = k x + c", .fields = fields, .shape = tg_same_shape, .vjp = vjp, .ref = ref,
-      .map = map, .sample = sample);
+      .map = map, .text = "k0 * x + k1", .sample = sample);

@@ -48,7 +48,7 @@ static tg_node *pair(const tg_op *op, tg_node *a, tg_node *b)
         return tg_##NAME(tg_randn(g, r, s), tg_randn(g, r, s));                                    \
     }                                                                                              \
     TG_OP(NAME, DOC, .shape = same, .vjp = NAME##_vjp, .ref = NAME##_ref, .map = NAME##_map,       \
-          .sample = NAME##_sample);                                                                \
+          .text = "x " #SIGN " b", .sample = NAME##_sample);                                       \
     tg_node *tg_##NAME(tg_node *a, tg_node *b) { return pair(&tg_op_##NAME, a, b); }
 
 static void add_vjp(tg_node *y, tg_node *dy, tg_node *dx[])

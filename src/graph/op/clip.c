@@ -71,6 +71,8 @@ static const tg_field fields[] = {{"lo", TG_FIELD_REAL, offsetof(args, lo), 1},
                                   {"hi", TG_FIELD_REAL, offsetof(args, hi), 1},
                                   {0}};
 TG_OP(clip, "y = min(max(x, lo), hi)", .fields = fields, .shape = tg_same_shape, .vjp = clip_vjp,
-      .ref = clip_ref, .map = clip_map, .sample = clip_sample);
+      .ref = clip_ref, .map = clip_map, .text = "x < k0 ? k0 : x > k1 ? k1 : x",
+      .sample = clip_sample);
 TG_OP(within, "y = 1 where lo < x < hi, else 0", .fields = fields, .shape = tg_same_shape,
-      .ref = within_ref, .map = within_map, .sample = within_sample);
+      .ref = within_ref, .map = within_map, .text = "x > k0 && x < k1 ? 1 : 0",
+      .sample = within_sample);

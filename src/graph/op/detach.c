@@ -22,4 +22,4 @@ static tg_node *sample(tg_graph *g, base_rng *r)
 tg_node *tg_detach(tg_node *x) { return tg_make(&tg_op_detach, 1, (tg_node *[]){x}, NULL, 0); }
 
 TG_OP(detach, "y = x, with no derivative", .shape = tg_same_shape, .ref = ref, .map = map,
-      .sample = sample);
+      .text = "x", .sample = sample);

@@ -37,4 +37,4 @@ tg_node *tg_leaky_relu(tg_node *x, double k)
 
 static const tg_field fields[] = {{"slope", TG_FIELD_REAL, 0, 1}, {0}};
 TG_OP(leaky_relu, "y = x > 0 ? x : slope x", .fields = fields, .shape = tg_same_shape, .vjp = vjp,
-      .ref = ref, .map = map, .sample = sample);
+      .ref = ref, .map = map, .text = "x > 0 ? x : k0 * x", .sample = sample);

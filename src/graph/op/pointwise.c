@@ -43,6 +43,6 @@ static tg_node *sample_positive(tg_graph *g, base_rng *r) // at least 0.5, away 
         return tg_##NAME(sample_##DOMAIN(g, r));                                                   \
     }                                                                                              \
     TG_OP(NAME, "y = " #F, .shape = tg_same_shape, .vjp = NAME##_vjp, .ref = NAME##_ref,           \
-          .map = NAME##_map, .sample = NAME##_sample);                                             \
+          .map = NAME##_map, .text = #F, .sample = NAME##_sample);                                 \
     tg_node *tg_##NAME(tg_node *x) { return tg_make(&tg_op_##NAME, 1, (tg_node *[]){x}, NULL, 0); }
 #include "graph/op/pointwise.def"
