@@ -156,6 +156,9 @@ guise_status engine_refine(guise_engine *g, generator *n, const base_image *crop
 {
     face_recogniser *who = NULL;
     if (!g->config.refine) return GUISE_OK;
+    if (n->styled)
+        return base_fail(&g->error, GUISE_BAD_ARGUMENT,
+                         "refine goes not with invert: the target's own styles are not known");
     size_t each = 3 * (size_t)n->size * (size_t)n->size;
     const float *rebuilt = NULL;
     guise_status s = engine_refiner(g, n);

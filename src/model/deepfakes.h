@@ -8,6 +8,7 @@ typedef struct {
     int width;   // channels after the first convolution; 0: 128
     int dense;   // length of the code; 0: 8 width, lowmem 4 width
     bool lowmem; // without the fourth convolution
+    bool he;     // begins with He's weights in place of Glorot's
     bool stages;
     const char *person; // whose face a swap makes: "a" (NULL too) or "b"
 } model_deepfakes_options;

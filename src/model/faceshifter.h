@@ -44,8 +44,9 @@ tg_node *model_aad(nn m, tg_node *h, tg_node *att, tg_node *id, const model_aad_
                    model_ports *io);
 
 typedef struct {
-    int width; // channels after the first halving; 0: 64
-    int depth; // halvings, channels double up to 8 width; 0: 5
+    int width;     // channels after the first halving; 0: 64
+    int depth;     // halvings, channels double up to 8 width; 0: 5
+    bool residual; // what is learnt is added to the swapped face; begins with nothing
     bool stages;
 } model_hear_options;
 // x [n,6,h,w], h and w multiples of 2^depth: a swapped face, then the heuristic error of the target

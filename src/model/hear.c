@@ -2,6 +2,7 @@
 // front of the target's face comes back.
 //   x [n,6,h,w]: a swapped face -1..1, then the target minus its own reconstruction -> [n,3,h,w]
 // Layers and names: network/HearNet.py of taotaonice/FaceShifter; N = 5 halvings is the paper's.
+// residual is ours: what is learnt is a change of the swapped face, none at first.
 #include "model/faceshifter.h"
 #include "model/nets.h"
 
@@ -43,11 +44,26 @@ static bool check(nn m, tg_node *x, int width, int depth)
     return false;
 }
 
+// What the last layer says: the picture, or what is to be added to the swapped one.
+static tg_node *finish(nn m, tg_node *x, tg_node *swapped, bool residual)
+{
+    if (!x) return NULL;
+    tg_shape shape = TG_SHAPE(3, nn_channels(x), 3, 3);
+    if (residual) {
+        nn_weight(m, "weight", shape, (nn_init){.kind = NN_INIT_ZERO});
+        nn_weight(m, "bias", TG_SHAPE(3), (nn_init){.kind = NN_INIT_ZERO});
+    } else {
+        nn_glorot(m, shape, false);
+    }
+    x = nn_conv(m, x, .out = 3, .k = 3, .pad = 1);
+    return residual ? tg_add(swapped, x) : tg_tanh(x);
+}
+
 tg_node *model_hear(nn m, tg_node *x, const model_hear_options *o, model_ports *io)
 {
     int width = o->width ? o->width : 64, d = o->depth ? o->depth : 5;
     if (!check(m, x, width, d)) return NULL;
-    tg_node *skip[MOST_HALVINGS + 1] = {x};
+    tg_node *skip[MOST_HALVINGS + 1] = {x}, *swapped = tg_slice(x, 1, 0, 3);
     for (int i = 1; i <= d; i++) {
         x = skip[i] = down(nn_at(m, "down%d", i), x, width << (i <= 4 ? i - 1 : 3));
         model_stage(io, o->stages, tg_text(m.graph, "c%d", i), x);
@@ -60,16 +76,15 @@ tg_node *model_hear(nn m, tg_node *x, const model_hear_options *o, model_ports *
         model_stage(io, o->stages, tg_text(m.graph, "m%d", i), x);
     }
     x = tg_resize(x, 2 * tg_dim(x, 2), 2 * tg_dim(x, 3), TG_BILINEAR_CORNER);
-    nn last = nn_at(m, "up%d", d);
-    if (!x) return NULL;
-    nn_glorot(last, TG_SHAPE(3, nn_channels(x), 3, 3), false);
-    return tg_tanh(nn_conv(last, x, .out = 3, .k = 3, .pad = 1));
+    return finish(nn_at(m, "up%d", d), x, swapped, o->residual);
 }
 
 #define AT(field) offsetof(model_hear_options, field)
 static const base_field options[] = {
     {"width", 0, BASE_INT, AT(width), "64", "channels after the first halving, at most 8 times it"},
     {"depth", 0, BASE_INT, AT(depth), "5", "halvings, 2 to 9"},
+    {"residual", 0, BASE_FLAG, AT(residual), NULL,
+     "the output is added to the swapped face, and nothing at first"},
     {"stages", 0, BASE_FLAG, AT(stages), NULL, "give every stage as a further output"},
     {0}};
 

@@ -24,6 +24,7 @@ typedef struct {
     size_t *pick; // photos to learn from, by falling heuristic error; NULL until the first batch
     size_t picks;
     float weight; // now: of the identity loss
+    float *cover; // [batch,1,size,size] where something is drawn over the targets
     hear_look look;
     char refines[65]; // SHA-256 of the generator's file
 } hear_state;
