@@ -192,7 +192,9 @@ cuda_mark *cuda_mark_new(cuda_device *d)
 
 void cuda_mark_free(cuda_mark **m)
 {
-    if (*m && !cuda_use((*m)->device)) (*m)->device->api.cuEventDestroy_v2((*m)->event);
+    if (!*m) return;
+    cuda_use((*m)->device);
+    (*m)->device->api.cuEventDestroy_v2((*m)->event);
     base_free(*m);
     *m = NULL;
 }

@@ -43,9 +43,10 @@ void cuda_free(cuda_device *d, cuda_kind kind, cuda_at at)
 {
     for (size_t i = 0; at && i < d->n_blocks; i++) {
         if (d->block[i].at != at) continue;
-        if (cuda_use(d)) return;
-        cuda_check(d, d->api.cuStreamSynchronize(d->feeding), "freeing memory");
-        cuda_check(d, d->api.cuStreamSynchronize(d->stream), "freeing memory");
+        if (!cuda_use(d)) { // a device that has failed for good can still be told
+            cuda_check(d, d->api.cuStreamSynchronize(d->feeding), "freeing memory");
+            cuda_check(d, d->api.cuStreamSynchronize(d->stream), "freeing memory");
+        }
         release(d, kind, at);
         if (kind != CUDA_PINNED) d->allocated -= d->block[i].bytes;
         d->block[i] = d->block[--d->n_blocks];

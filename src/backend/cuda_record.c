@@ -50,10 +50,9 @@ void cuda_record_free(cuda_record **record)
 {
     cuda_record *r = *record;
     if (!r) return;
-    if (!cuda_use(r->device)) {
-        r->device->api.cuStreamSynchronize(r->device->stream);
-        r->device->api.cuGraphExecDestroy(r->graph);
-    }
+    cuda_use(r->device);
+    r->device->api.cuStreamSynchronize(r->device->stream);
+    r->device->api.cuGraphExecDestroy(r->graph);
     base_free(r);
     *record = NULL;
 }
