@@ -209,7 +209,9 @@ guise_status plan_device_prepare(tg_plan *p, base_error *e)
             : t->kind == STEP_FUSED ? plan_program_ready(p, t, e)
                                     : prepare_layout(p, t, e);
     }
-    return s ? s : take_memory(p, e);
+    if (!s) s = take_memory(p, e);
+    if (s) cuda_wait(p->on->cuda, NULL); // told here, and not again by who comes next
+    return s;
 }
 
 size_t plan_device_kept(const tg_plan *p)
