@@ -280,6 +280,50 @@ TEST(starts_as_the_target_and_uses_the_identity)
     }
 }
 
+// drawn: what is added to the target, alone. The weights are the same.
+TEST(drawn_is_the_difference_alone)
+{
+    enum { SIDE = 16, LATENT = 24, SIZE = 3 * SIDE * SIDE };
+    static float img[SIZE], id[LATENT], out[2][SIZE];
+    for (int k = 0; k < 2; k++) {
+        net_case c = {
+            "ncsnpp", {"width=8", "multipliers=1,2", "latent=24", k ? "drawn=true" : NULL},
+            1,        SIDE,
+            LATENT,   0,
+            0};
+        built b;
+        open_net(&b, &c);
+        CHECK(!*b.why);
+        fill_inputs(&b, &c, img, id);
+        CHECK(run(&b, img, id, out[k]));
+        if (k) CHECK(test_distance(out[k], (float[SIZE]){0}, SIZE) < 1e-3);
+        stir(b.p);
+        CHECK(run(&b, img, id, out[k]));
+        close_net(&b);
+    }
+    for (int i = 0; i < SIZE; i++) out[1][i] += img[i];
+    CHECK(test_distance(out[0], out[1], SIZE) < 1e-5);
+}
+
+// closed: the decoder's blocks of that size take what comes from below, 16 channels and then their
+// own 8, and nothing beside; those below take 16 and 16.
+TEST(closed_levels_hand_nothing_over)
+{
+    static const net_case c = {
+        "ncsnpp", {"width=8", "multipliers=1,2", "latent=24", "closed=1", "attention=512"},
+        1,        32,
+        24,       0,
+        0};
+    built b;
+    open_net(&b, &c);
+    CHECK(!*b.why);
+    CHECK(has(b.p, "all_modules.14.Conv_0.weight", TG_SHAPE(16, 32, 3, 3)));
+    CHECK(has(b.p, "all_modules.19.Conv_0.weight", TG_SHAPE(8, 16, 3, 3)));
+    CHECK(has(b.p, "all_modules.20.Conv_0.weight", TG_SHAPE(8, 8, 3, 3)));
+    CHECK(has(b.p, "all_modules.23.weight", TG_SHAPE(3, 8, 3, 3)));
+    close_net(&b);
+}
+
 TEST(shares_stay_in_their_range)
 {
     tg_graph *g = tg_new();
@@ -380,6 +424,8 @@ TEST(wrong_options_and_shapes_are_one_sentence)
         {"ncsnpp", {NULL}, 1, 64, 0, 0, 0},
         {"ncsnpp", {"way=map", "multipliers=1,1,1"}, 1, 48, 512, 0, 0},
         {"ncsnpp", {"way=map-target", "multipliers=1,1"}, 1, 64, 512, 0, 0},
+        {"ncsnpp", {"closed=-1"}, 1, 64, 512, 0, 0},
+        {"ncsnpp", {"closed=5"}, 1, 64, 512, 0, 0}, // of five levels
         {"smooth-embedder", {"form=other"}, 1, 64, 0, 0, 0},
         {"smooth-embedder", {"width=-2"}, 1, 64, 0, 0, 0},
         {"smooth-embedder", {"latent=-2"}, 1, 64, 0, 0, 0},
@@ -399,6 +445,8 @@ int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(parameters_and_cost), CASE(parameters_of_smaller_networks),
                CASE(small_ones_cost_little), CASE(names),
-               CASE(starts_as_the_target_and_uses_the_identity), CASE(shares_stay_in_their_range),
-               CASE(second_derivatives), CASE(wrong_options_and_shapes_are_one_sentence));
+               CASE(starts_as_the_target_and_uses_the_identity),
+               CASE(drawn_is_the_difference_alone), CASE(closed_levels_hand_nothing_over),
+               CASE(shares_stay_in_their_range), CASE(second_derivatives),
+               CASE(wrong_options_and_shapes_are_one_sentence));
 }

@@ -211,6 +211,31 @@ TEST(embedder_sees_what_it_learnt_from)
     }
 }
 
+// Taught by the first embedder, another one that contrast alone would make arbitrary lands in its
+// space: it has vectors of that length, and they come to point the same way.
+TEST(embedder_learns_from_a_recogniser)
+{
+    static const char *const set[] = {
+        "size=32",         "batch=24",     "steps=120",        "lr=0.05",
+        "lambda_teach=20", "between=0.25", "weight_decay=0",   "generator_options=width=8 latent=7",
+        "log_every=4",     "lr_warmup=5",  "measure_every=60", "ema=0.9",
+        "save_every=120",  "spoil=0.5"};
+    watched w = {.what = " teach "};
+    char onnx[600];
+    base_tensors t = {0};
+    snprintf(onnx, sizeof onnx, "%s", test_scratch("id/embedder.onnx"));
+    CHECK(!start("smooth-embedder-56", test_scratch("taught"), onnx, false, &w, set,
+                 sizeof set / sizeof *set));
+    CHECK(w.first > 0.5 && w.last < 0.4 * w.first);
+    if (w.last >= 0.4 * w.first) printf("    teach %g, then %g\n", w.first, w.last);
+    CHECK(!weights_safetensors_read(&t, test_scratch("taught/generator.safetensors"), NULL));
+    const char *options = base_tensors_meta(&t, CARD_OPTIONS);
+    CHECK(options && strstr(options, "latent=24") != NULL);
+    base_tensors_free(&t);
+    CHECK(start("smooth-embedder-56", test_scratch("untaught"), NULL, false, &w, set,
+                sizeof set / sizeof *set) == GUISE_BAD_ARGUMENT);
+}
+
 // Are all tensors of both runs' checkpoints of a step the same bits?
 static bool same_state(const char *a, const char *b, int step)
 {
@@ -277,6 +302,9 @@ TEST(resumed_runs_give_the_same_bits) // R1 is at step 16, and its last value is
     char onnx[600];
     snprintf(onnx, sizeof onnx, "%s", test_scratch("id/embedder.onnx"));
     check_resumed("smooth-embedder-56", "embed", NULL, 3, 6, few, sizeof few / sizeof *few);
+    few[1] = "batch=10", few[11] = "lambda_teach=10", few[9] = "between=0.2";
+    few[12] = "spoil=2";
+    check_resumed("smooth-embedder-56", "pupil", onnx, 3, 6, few, sizeof few / sizeof *few);
     check_resumed("smoothswap-64", "swap", onnx, 17, 18, swapper, SWAPPER);
     base_tensors t = {0};
     char path[700];
@@ -331,6 +359,10 @@ TEST(bad_options_are_one_sentence)
         {"smooth-embedder-56", "size=16", "size"},
         {"smooth-embedder-56", "generator=ncsnpp", "smooth-embedder"},
         {"smooth-embedder-56", "adv_from=0", "no discriminator"},
+        {"smooth-embedder-56", "lambda_teach=-1", "lambda_teach"},
+        {"smooth-embedder-56", "between=1", "between"},
+        {"smooth-embedder", "between=0.3", "lambda_teach="},
+        {"smooth-embedder-56", "spoil=5", "spoil"},
         {"smoothswap-64", "discriminator=patchgan", "stylegan2-d"},
         {"smoothswap-64", "size=96", "power of two"},
         {"smoothswap-64", "gamma=-1", "gamma"},
@@ -350,6 +382,7 @@ int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(verification_by_hand), CASE(embedder_learns_to_tell_people_apart),
                CASE(embedder_is_a_recogniser_like_any_other),
-               CASE(embedder_sees_what_it_learnt_from), CASE(resumed_runs_give_the_same_bits),
+               CASE(embedder_sees_what_it_learnt_from), CASE(embedder_learns_from_a_recogniser),
+               CASE(resumed_runs_give_the_same_bits),
                CASE(swapper_learns_identity_from_the_embedder), CASE(bad_options_are_one_sentence));
 }

@@ -39,12 +39,15 @@ static bool pass_on(void *user, const train_progress *p)
     return !o->progress || o->progress(o->user, &q);
 }
 
-// The recogniser's file: as configured, else the one that our recipes train with; NULL where the
-// recipe takes none.
-static guise_status identity_file(guise_engine *g, const train_recipe *recipe, char **path)
+// The recogniser's file: as configured, else the one that our recipes train with; NULL where a run
+// of the recipe takes none.
+static guise_status identity_file(guise_engine *g, const train_recipe *recipe,
+                                  const guise_train_options *o, char **path)
 {
+    train_options run;
     *path = NULL;
-    if (recipe && recipe->system->no_identity) return GUISE_OK;
+    guise_status s = train_options_fill(&run, recipe, o->set, o->n_set, &g->error);
+    if (s || !train_takes_identity(&run)) return s;
     if (!g->config.recogniser) return find_model("face_reid_0095.onnx", path, &g->error);
     *path = base_copy_text(g->config.recogniser);
     return *path ? GUISE_OK : base_no_memory(&g->error);
@@ -88,7 +91,7 @@ guise_status guise_train(guise_engine *g, const char *recipe, const guise_train_
                          recipe);
     char *identity = NULL, *detector = NULL;
     guise_train_options copy = *o;
-    guise_status s = identity_file(g, train_recipe_find(recipe), &identity);
+    guise_status s = identity_file(g, train_recipe_find(recipe), o, &identity);
     if (!s) {
         detector = detector_file(g);
         train_config c = {.recipe = recipe,

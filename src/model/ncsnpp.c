@@ -3,7 +3,7 @@
 // target.
 //   img [n,3,s,s] RGB -1..1, id [n,512] unit rows -> [n,3,s,s] in the same range
 // Names: models/ncsnpp.py of yang-song/score_sde_pytorch, whose entry 0, the Fourier features, is
-// gone; resampling has no entry. Facts: spec/smoothswap.md 3 and 10.
+// gone; resampling has no entry. Facts: spec/smoothswap.md 3 and 10; drawn and closed are ours.
 #include "nn/ncsnpp.h"
 #include "model/nets.h"
 #include "model/smoothswap.h"
@@ -21,7 +21,8 @@ typedef struct {
     int width, levels, multiplier[LEVELS], blocks, sides, attention[LEVELS], latent, cond;
     front front;
     way way;
-    bool biased, input_skip, output_skip, naive;
+    bool biased, input_skip, output_skip, naive, drawn;
+    int closed;
 } plan;
 
 // A build: the entry that comes next, and what later entries take.
@@ -91,7 +92,9 @@ static bool read_plan(nn m, const model_ncsnpp_options *o, int64_t side, plan *p
                 .biased = o->biased,
                 .input_skip = !o->no_input_skip,
                 .output_skip = !o->no_output_skip,
-                .naive = o->naive};
+                .naive = o->naive,
+                .drawn = o->drawn,
+                .closed = o->closed};
     p->cond = or_default(o->cond, o->small ? 256 : 4 * p->width);
     const char *otherwise = o->small ? "1,1,2,4,8,8,8" : "1,1,2,2,2,2,2";
     p->levels = read_list(o->multipliers ? o->multipliers : otherwise, p->multiplier);
@@ -104,6 +107,10 @@ static bool read_plan(nn m, const model_ncsnpp_options *o, int64_t side, plan *p
                 "ncsnpp: width lies in 4..4096, blocks in 1..%d, latent and cond in 1..65536; "
                 "multipliers are 1 to %d numbers as 1,1,2, and attention at most so many sides",
                 BLOCKS, LEVELS);
+        return false;
+    }
+    if (p->closed < 0 || p->closed >= p->levels) {
+        tg_fail(m.graph, "ncsnpp: closed lies in 0..%d, of %d levels", p->levels - 1, p->levels);
         return false;
     }
     return read_words(m, o, p);
@@ -256,8 +263,8 @@ static tg_node *decode(unet *u, tg_node *x)
     for (int i = p->levels - 1; i >= 0; i--) {
         for (int j = 0; j <= p->blocks; j++) {
             tg_node *both[] = {x, u->skip[--u->skips]};
-            x = decoder_block(u, tg_concat(both, 2, 1), i,
-                              (nn_score_options){.out = channels(u, i)});
+            tg_node *seen = i < p->closed ? x : tg_concat(both, 2, 1);
+            x = decoder_block(u, seen, i, (nn_score_options){.out = channels(u, i)});
         }
         if (attends(u, x)) x = attention(u, x);
         if (p->output_skip) {
@@ -284,7 +291,7 @@ tg_node *model_ncsnpp(nn m, tg_node *img, tg_node *id, const model_ncsnpp_option
     make_maps(&u, id, tg_dim(img, 3));
     x = decode(&u, x);
     model_stage(io, o->stages, "delta", x);
-    return tg_add(img, x);
+    return p.drawn ? x : tg_add(img, x);
 }
 
 #define AT(field) offsetof(model_ncsnpp_options, field)
@@ -304,6 +311,9 @@ static const base_field options[] = {
     {"no_input_skip", 0, BASE_FLAG, AT(no_input_skip), NULL, "no smaller pictures going in"},
     {"no_output_skip", 0, BASE_FLAG, AT(no_output_skip), NULL, "no smaller pictures coming out"},
     {"naive", 0, BASE_FLAG, AT(naive), NULL, "resample without a filter"},
+    {"drawn", 0, BASE_FLAG, AT(drawn), NULL, "the result is what it draws, not img plus that"},
+    {"closed", 0, BASE_INT, AT(closed), "0",
+     "so many levels, from full size on, hand no features to the decoder"},
     {"small", 0, BASE_FLAG, AT(small), NULL,
      "width 16, multipliers 1,1,2,4,8,8,8, one block, cond 256 unless given"},
     {"stages", 0, BASE_FLAG, AT(stages), NULL, "give every entry's result as a further output"},

@@ -42,12 +42,14 @@ typedef struct {
     bool biased;     // adalin: variances over n
     bool no_input_skip, no_output_skip; // without pictures of all sizes going in, coming out
     bool naive;                         // resampling by nearest and mean of four
+    bool drawn;                         // the result is what the network makes, not img plus that
+    int closed; // so many levels, from full size on, hand no features to the decoder
     bool small; // width 16, multipliers 1,1,2,4,8,8,8, one block, cond 256 unless given:
                 // 4.3 GMAC at 256
     bool stages;
 } model_ncsnpp_options;
-// img [n,3,s,s] RGB -1..1, id [n,latent] unit rows -> [n,3,s,s], img plus what the network makes:
-// nothing at first
+// img [n,3,s,s] RGB -1..1, id [n,latent] unit rows -> [n,3,s,s], img plus what the network makes,
+// nothing at first; drawn: what it makes
 tg_node *model_ncsnpp(nn m, tg_node *img, tg_node *id, const model_ncsnpp_options *o,
                       model_ports *io);
 

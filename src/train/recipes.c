@@ -151,6 +151,12 @@ guise_status train_options_fill(train_options *o, const train_recipe *r, const c
     return s ? s : check(o, e);
 }
 
+bool train_takes_identity(const train_options *o)
+{
+    const train_system *s = o->system;
+    return !s->no_identity || (s->taught && s->taught(o));
+}
+
 double train_option_number(const train_options *o, const char *name)
 {
     const base_field *own = o->system->fields, *f = own ? base_fields_find(own, name) : NULL;

@@ -8,16 +8,19 @@
 // 1e-4 (HobbitLong/SupContrast), 110,000 steps (the step in the name of usingcolor/LatentSwap's
 // file). The paper's crops are aligned as FFHQ; here as all crops are, by template arcface, so that
 // the result serves wherever a recogniser of that family does.
+#include "model/smoothswap.h"
 #include "train/embedding.h"
+#include "train/losses.h"
 #include "train/losses_smoothswap.h"
 #include "train/smoothness.h"
+#include "train/spoil.h"
 #include "train/system.h"
 #include <math.h>
 #include <string.h>
 
 typedef struct {
     const char *optimiser;
-    double tau, momentum, weight_decay;
+    double tau, momentum, weight_decay, lambda_teach, between, spoil;
     int each, lr_warmup;
     bool cosine;
 } options;
@@ -32,8 +35,26 @@ static const base_field fields[] = {
      "sgd: times the weights, to the slope"},
     {"each", 0, BASE_INT, AT(each), "2", "photos of each person in a batch"},
     {"lr_warmup", 0, BASE_INT, AT(lr_warmup), "0", "steps in which the learning rate rises"},
+    {"lambda_teach", 0, BASE_REAL, AT(lambda_teach), "0",
+     "weight of the imitation of a recogniser, whose vectors' length is then ours; 0: none"},
+    {"between", 0, BASE_REAL, AT(between), "0",
+     "share of faces that are two people's mixture, with a vector between theirs"},
+    {"spoil", 0, BASE_REAL, AT(spoil), "0",
+     "how often photos are made worse (light, blur, noise, something in front), 0 to 4"},
     {"cosine", 0, BASE_FLAG, AT(cosine), "true", "the learning rate falls to zero as a cosine"},
     {0}};
+
+static bool taught(const train_options *o)
+{
+    return ((const options *)(const void *)o->own)->lambda_teach > 0;
+}
+
+// Rows of a batch that show one person; the rest are mixtures.
+static int labelled(const train_options *o)
+{
+    const options *own = (const void *)o->own;
+    return (int)floor((1 - own->between) * o->batch / own->each + 1e-9) * own->each;
+}
 
 static guise_status check(const train_options *o, base_error *e)
 {
@@ -43,11 +64,18 @@ static guise_status check(const train_options *o, base_error *e)
                                  {"weight_decay", own->weight_decay, 0, 1},
                                  {"each", own->each, 2, 64},
                                  {"lr_warmup", own->lr_warmup, 0, 1e9},
+                                 {"lambda_teach", own->lambda_teach, 0, 1e6},
+                                 {"between", own->between, 0, 0.9},
+                                 {"spoil", own->spoil, 0, 4},
                                  {"size", o->size, 32, 1024}};
     guise_status s = train_bounds(bound, sizeof bound / sizeof *bound, e);
     if (!s && strcmp(own->optimiser, "sgd") != 0 && strcmp(own->optimiser, "adam") != 0)
         s = base_fail(e, GUISE_BAD_ARGUMENT, "optimiser=%s: say sgd or adam", own->optimiser);
-    if (!s && (o->batch % own->each || o->batch < 2 * own->each))
+    if (!s && own->between > 0 && !taught(o))
+        s = base_fail(e, GUISE_BAD_ARGUMENT,
+                      "between=%g: only a recogniser (lambda_teach=) knows where mixtures belong",
+                      own->between);
+    if (!s && ((own->between == 0 && o->batch % own->each) || labelled(o) < 2 * own->each))
         s = base_fail(e, GUISE_BAD_ARGUMENT,
                       "batch=%d does not hold each=%d photos of at least two people", o->batch,
                       own->each);
@@ -60,8 +88,8 @@ static guise_status check(const train_options *o, base_error *e)
     return s;
 }
 
-enum { LOSS, SAME, OTHER };
-static const char *const loss_names[] = {"loss", "same", "other", NULL};
+enum { LOSS, SAME, OTHER, TEACH };
+static const char *const loss_names[] = {"loss", "same", "other", "teach", NULL};
 
 enum { MOST = 1200, BANK = 1000, WALKS = 200 }; // photos that are measured; of the bank; walks
 enum { AUC, TOP1, SMOOTH, COUNT, DEVIATION };
@@ -69,6 +97,7 @@ static const char *const measure_names[] = {"auc", "top1", "d_smooth", "count", 
 
 typedef struct {
     int *photos, *person, *photo; // of each person of the cache; of the batch
+    float *second;                // [3,size,size], the other photo of a mixture
     train_embedder embedder;      // opened when first measured or exported
 } state;
 
@@ -89,7 +118,7 @@ static guise_status plan(train_work *w, base_error *e)
 {
     const options *o = (const void *)w->o->own;
     train_phase *p = &w->phase[0];
-    int n = w->o->batch, *label = base_alloc((size_t)n, sizeof *label);
+    int n = labelled(w->o), *label = base_alloc((size_t)n, sizeof *label);
     *p = (train_phase){.name = "embedder step", .run.graph = train_work_graph(w)};
     if (!p->run.graph || !label) {
         base_free(label);
@@ -101,19 +130,28 @@ static guise_status plan(train_work *w, base_error *e)
     for (int i = 0; i < n; i++) label[i] = 0;
     tg_node *pairs = train_same_label(g, label, n);
     base_free(label);
-    tg_node *unit = train_embed(&w->network[0], nn_root(w->learner[0].params, g, true), img);
-    unit = tg_all_rows(unit); // the loss compares all photos of a batch
+    tg_node *vector = tg_input(g, TG_SHAPE(w->rows, w->batch.length), "vector");
+    tg_node *rows = train_embed(&w->network[0], nn_root(w->learner[0].params, g, true), img);
+    tg_node *unit = tg_slice(tg_all_rows(rows), 0, 0, n); // photos of the whole batch compare
     tg_node *cosine = tg_matmul(unit, unit, false, true);
     p->loss[LOSS] =
         tg_mean(train_contrastive_loss(unit, same, &(train_contrastive_options){.tau = o->tau}));
     p->loss[SAME] = mean_of(cosine, same);
     p->loss[OTHER] = mean_of(cosine, tg_sub(pairs, same));
+    if (taught(w->o)) {
+        p->loss[TEACH] = tg_mean(train_identity_loss(rows, vector));
+        p->loss[LOSS] = tg_add(p->loss[LOSS], tg_scale(p->loss[TEACH], o->lambda_teach));
+    }
     p->total = p->loss[LOSS];
-    return train_phase_open(w, p, &(train_tie){img, w->batch.target, false}, 1, e);
+    const train_tie tie[] = {{img, w->batch.target, false},
+                             {taught(w->o) ? vector : NULL, w->batch.vector, false}};
+    return train_phase_open(w, p, tie, sizeof tie / sizeof *tie, e);
 }
 
 static guise_status open(train_work *w, base_error *e)
 {
+    if (taught(w->o))
+        ((model_smooth_embedder_options *)w->network[0].options)->latent = w->identity->length;
     return train_work_learn(w, 0, build, w->o->ema > 0, e);
 }
 
@@ -123,6 +161,7 @@ static void close(train_work *w)
     base_free(own->photos);
     base_free(own->person);
     base_free(own->photo);
+    base_free(own->second);
     train_embedder_close(&own->embedder);
 }
 
@@ -133,7 +172,8 @@ static guise_status count_photos(train_work *w, base_error *e)
     own->photos = base_alloc((size_t)people, sizeof *own->photos);
     own->person = base_alloc((size_t)w->o->batch, sizeof *own->person);
     own->photo = base_alloc((size_t)w->o->batch, sizeof *own->photo);
-    if (!own->photos || !own->person || !own->photo) return base_no_memory(e);
+    own->second = base_alloc(3 * (size_t)w->o->size * (size_t)w->o->size, sizeof *own->second);
+    if (!own->photos || !own->person || !own->photo || !own->second) return base_no_memory(e);
     for (int i = 0; i < people; i++) {
         size_t first, n;
         train_cache_of_person(w->cache, i, &first, &n);
@@ -142,22 +182,58 @@ static guise_status count_photos(train_work *w, base_error *e)
     return GUISE_OK;
 }
 
+// Row i: a photo, and where the recogniser has its person. Without one, vectors are a single 0.
+static void fill_one(train_work *w, int i, base_rng *r)
+{
+    state *own = w->own;
+    const train_options *o = w->o;
+    size_t first, n, length = (size_t)w->batch.length, row = (size_t)i;
+    train_cache_of_person(w->cache, own->person[i], &first, &n);
+    size_t photo = first + (size_t)own->photo[i];
+    train_batch_show(w->cache, photo, o, r,
+                     w->batch.target + row * 3 * (size_t)o->size * (size_t)o->size);
+    memcpy(w->batch.vector + row * length, train_cache_vector(w->cache, photo),
+           length * sizeof(float));
+}
+
+// Row i: between two photos, whose share is any; its vector lies as far along the great circle.
+static void fill_mixture(train_work *w, int i, base_rng *r)
+{
+    state *own = w->own;
+    size_t planes = 3 * (size_t)w->o->size * (size_t)w->o->size;
+    int all = (int)train_cache_n(w->cache);
+    size_t a = (size_t)base_rng_range(r, 0, all - 1), b = (size_t)base_rng_range(r, 0, all - 1);
+    double share = base_rng_uniform(r);
+    float *to = w->batch.target + (size_t)i * planes;
+    train_batch_show(w->cache, a, w->o, r, to);
+    train_batch_show(w->cache, b, w->o, r, own->second);
+    for (size_t k = 0; k < planes; k++) to[k] += (float)share * (own->second[k] - to[k]);
+    train_slerp(train_cache_vector(w->cache, a), train_cache_vector(w->cache, b), w->batch.length,
+                share, w->batch.vector + (size_t)i * (size_t)w->batch.length);
+}
+
 static guise_status fill(train_work *w, int step, base_rng *r, base_error *e)
 {
     const train_options *o = w->o;
+    const options *mine = (const void *)o->own;
     state *own = w->own;
-    int each = ((const options *)(const void *)o->own)->each;
+    int each = mine->each, alone = labelled(o);
     size_t planes = 3 * (size_t)o->size * (size_t)o->size;
+    double k = mine->spoil;
+    // Colour stays: skin and hair are part of who somebody is (spec/smoothswap.md 2.3).
+    const train_spoil_chances worse = {
+        .light = 0.15 * k, .small = 0.15 * k, .blur = 0.15 * k, .noise = 0.2 * k, .cover = 0.1 * k};
     (void)step;
     guise_status s = own->photo ? GUISE_OK : count_photos(w, e);
     if (!s)
-        s = train_draw_people(r, own->photos, train_cache_people(w->cache), o->batch / each, each,
+        s = train_draw_people(r, own->photos, train_cache_people(w->cache), alone / each, each,
                               own->person, own->photo, e);
     for (int i = 0; !s && i < o->batch; i++) {
-        size_t first, n;
-        train_cache_of_person(w->cache, own->person[i], &first, &n);
-        train_batch_show(w->cache, first + (size_t)own->photo[i], o, r,
-                         w->batch.target + (size_t)i * planes);
+        if (i < alone)
+            fill_one(w, i, r);
+        else
+            fill_mixture(w, i, r);
+        if (k > 0) s = train_spoil(w->batch.target + (size_t)i * planes, o->size, &worse, r, e);
     }
     return s;
 }
@@ -317,6 +393,7 @@ const train_system train_smooth_embedder = {
     .recipes = recipes,
     .loss = loss_names,
     .no_identity = true,
+    .taught = taught,
     .held_out = true,
     .state = sizeof(state),
     .check = check,
