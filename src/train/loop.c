@@ -26,12 +26,12 @@ static guise_status open_recipe(train_run *r, base_error *e)
         return base_fail(e, GUISE_BAD_ARGUMENT, "there is no recipe '%s'",
                          c->recipe ? c->recipe : "");
     const train_system *system = r->recipe->system;
-    if ((!c->data && !system->photos) || !c->out || (!c->identity && !system->no_identity))
+    guise_status s = train_options_fill(&r->o, r->recipe, c->set, c->n_set, e);
+    if (s) return s;
+    if ((!c->data && !system->photos) || !c->out || (!c->identity && train_takes_identity(&r->o)))
         return base_fail(e, GUISE_BAD_ARGUMENT,
                          "training needs a folder of photos, a folder for "
                          "the run, and a recogniser");
-    guise_status s = train_options_fill(&r->o, r->recipe, c->set, c->n_set, e);
-    if (s) return s;
     r->options_text = train_options_print(&r->o);
     if (!r->options_text) return base_no_memory(e);
     if (!c->resume && train_checkpoint_exists(c->out))
@@ -58,7 +58,7 @@ static guise_status open_cache(train_run *r, train_split split, const char *out,
     train_cache_options o = {.out = out,
                              .size = r->o.size,
                              .margin = r->o.shift,
-                             .identity = r->o.system->no_identity ? NULL : c->identity,
+                             .identity = train_takes_identity(&r->o) ? c->identity : NULL,
                              .detector = c->detector,
                              .progress = tell_cache,
                              .user = r};
@@ -115,7 +115,7 @@ static guise_status open_held(train_run *r, base_error *e)
 
 static guise_status open_identity(train_run *r, base_error *e)
 {
-    if (r->o.system->no_identity) {
+    if (!train_takes_identity(&r->o)) {
         r->identity.length = 1;
         return GUISE_OK;
     }

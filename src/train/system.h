@@ -64,8 +64,9 @@ struct train_system {
     const char *const *loss;     // names of its losses, ended by NULL; the first is a total
     bool no_identity;            // takes no recogniser; identities are a single 0
     bool shared;                 // can be trained by several processes, as step says
-    bool held_out;               // measures on crops of people whom no step sees, if there are any
-    size_t state;                // size of train_work.own
+    bool (*taught)(const train_options *o); // with that: yet these options need one; NULL: none
+    bool held_out; // measures on crops of people whom no step sees, if there are any
+    size_t state;  // size of train_work.own
     guise_status (*check)(const train_options *o, base_error *e); // further bounds; NULL: none
     // The photos that options name, in place of DATA's, and the crops to take of them; NULL:
     // DATA's.
@@ -103,6 +104,8 @@ extern const train_system train_hear;
 extern const train_system train_smoothswap;
 extern const train_system train_smooth_embedder;
 
+// Does a run with these options take a recogniser?
+bool train_takes_identity(const train_options *o);
 // Opens all: batch, network 0 and, where adv_from is not negative, network 1 by name, then the
 // system. Closing is right after any failure.
 guise_status train_work_open(train_work *w, const train_options *o, const train_identity *id,
