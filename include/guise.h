@@ -35,7 +35,7 @@ typedef struct guise_engine guise_engine;
 typedef struct {
     const char *model, *weights; // generator: NAME in weights, default the first found; or a file
     const char *refine; // file of weights that refine its swaps, "": those found; default: none
-    const char *detector, *recogniser; // ONNX files; default: yunet_n_dynamic.onnx, the generator's
+    const char *detector, *recogniser; // files, or names; default: ours, in weights
     double score;                      // least score of a face, 0..1; default 0.6
     bool fast; // lower precision where the first swap shows it to be faster and within 1e-2
 } guise_config;
@@ -83,7 +83,7 @@ guise_status guise_compose(guise_engine *g, const char *const photo[], size_t n,
 
 // ---- Identities: who a face is, as a vector of unit length.
 typedef struct {
-    char network[64]; // that made it; vectors of different networks do not compare
+    char network[64], space[64]; // that made it; whose vectors it compares with, "": its own
     float *at;
     size_t n;
 } guise_identity;
@@ -105,8 +105,8 @@ typedef struct {
     const char *line;                  // a line of the log, or NULL after a plain step
 } guise_progress;
 typedef struct {
-    const char *mask, *reference; // pasted: "oval" (default) or "box"; photo: only that person
-    bool colour, sharpen;         // bring mean and spread of colours, sharpness to the target's
+    const char *mask, *reference; // pasted: "network", if found, "oval" or "box"; photo: only them
+    bool plain;         // leave colours and sharpness as they are; else brought to the target's
     bool all, aligned;  // every face, not only the largest; square crops, nothing is detected
     const char *layout; // their template; NULL: the generator's, whose crop is then written
     int invert; // StyleSwap: steps that bring the styles nearer to the sources' photos; 0: none
@@ -229,7 +229,7 @@ void guise_set_threads(int n); // of the process; 0: as many as processors, the 
 // Any weights file to safetensors; half: in 16 bits.
 guise_status guise_convert(guise_engine *g, const char *in, const char *out, bool half);
 typedef struct {
-    char *name, *path, *use, *licence; // path NULL: not found
+    char *name, *path, *use, *licence, *numbers; // path, numbers NULL: not found, not stated
     const char *state; // "ok", "changed" (not the known bytes), "unknown" (no known sum), "absent"
     unsigned long long bytes;
     char sha256[65];

@@ -81,12 +81,13 @@ TEST(identities_have_cosines_and_means)
 {
     guise_engine *g = open_tiny();
     float up[2] = {0, 1}, right[2] = {1, 0}, down[2] = {0, -1};
-    guise_identity a = {"net", up, 2}, b = {"net", right, 2}, c = {"net", down, 2};
-    guise_identity other = {"another", up, 2}, mean;
+    guise_identity a = {"net", "", up, 2}, b = {"net", "", right, 2}, c = {"net", "net", down, 2};
+    guise_identity other = {"another", "", up, 2}, alike = {"another", "net", up, 2}, mean;
     CHECK_NEAR(guise_identity_cosine(&a, &a), 1, 1e-12);
     CHECK_NEAR(guise_identity_cosine(&a, &b), 0, 1e-12);
     CHECK_NEAR(guise_identity_cosine(&a, &c), -1, 1e-12);
     CHECK(isnan(guise_identity_cosine(&a, &other)));
+    CHECK_NEAR(guise_identity_cosine(&a, &alike), 1, 1e-12); // of one space
     CHECK(guise_identity_mean(g, (const guise_identity *[]){&a, &b}, 2, &mean) == GUISE_OK);
     CHECK_NEAR(guise_identity_cosine(&mean, &a), sqrt(0.5), 1e-6);
     CHECK_NEAR(mean.at[0], sqrt(0.5), 1e-6);
@@ -103,7 +104,7 @@ TEST(a_saved_face_comes_back)
 {
     guise_engine *g = open_tiny();
     float v[3] = {0.6f, 0, -0.8f};
-    guise_identity a = {"net", v, 3}, b;
+    guise_identity a = {"net", "", v, 3}, b;
     CHECK(guise_identity_write(g, &a, test_scratch("saved.safetensors")) == GUISE_OK);
     CHECK(guise_identity_read(g, test_scratch("saved.safetensors"), &b) == GUISE_OK);
     CHECK(b.n == 3 && !strcmp(b.network, "net"));
@@ -159,7 +160,7 @@ TEST(a_face_is_swapped_in_place_and_nothing_else_changes)
     CHECK(guise_image_read(g, file("grey.png"), &before) == GUISE_OK);
     CHECK(guise_identity_read(g, file("face.safetensors"), &id) == GUISE_OK);
     guise_face f = face_at(100, 60, 80);
-    guise_swap_options all = {.mask = "box", .colour = true, .sharpen = true};
+    guise_swap_options all = {.mask = "box"};
     CHECK(guise_swap_face(g, &m, &f, &id, NULL) == GUISE_OK);
     size_t inside = 0, outside = 0;
     for (int y = 0; y < m.h; y++)

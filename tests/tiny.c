@@ -4,6 +4,7 @@
 #include "model/card.h"
 #include "train/networks.h"
 #include "weights/weights.h"
+#include <string.h>
 
 enum { SIDE = 16, LENGTH = 4 };
 
@@ -55,6 +56,81 @@ static guise_status generator(const char *dir, base_error *e)
     return s;
 }
 
+static void set_entry(nn_params *p, const char *name, const float *from, float value)
+{
+    const nn_entry *x = nn_params_find(p, name);
+    for (size_t i = 0; x && i < x->count; i++)
+        nn_params_data(p)[x->offset + i] = from ? from[i] : value;
+}
+
+// A detector that sees a face of about 200 pixels from every cell of the last level, whatever the
+// picture: cells of 32 pixels, the middle of the box, logarithms of its sides, five points.
+static void see_faces(nn_params *p)
+{
+    static const float box[4] = {4.4F, 3.6F, 1.8F, 1.8F};
+    static const float points[10] = {3.4F, 2.6F, 5.4F, 2.6F, 4.4F, 3.8F, 3.6F, 4.9F, 5.2F, 4.9F};
+    static const char *const heads[] = {"score", "box", "points"};
+    for (int l = 0; l < 3; l++)
+        for (int i = 0; i < 3; i++) {
+            char name[64];
+            snprintf(name, sizeof name, "head%d.%s.weight", l, heads[i]);
+            set_entry(p, name, NULL, 0);
+            snprintf(name, sizeof name, "head%d.%s.bias", l, heads[i]);
+            set_entry(p, name, i == 1 ? box : i == 2 ? points : NULL, l == 2 ? 9 : -9);
+        }
+}
+
+// One of our networks that a swap needs beside its generator, with values as they begin.
+static guise_status own(const char *dir, const char *network, const char *set, int side,
+                        base_error *e)
+{
+    const char *const meta[][2] = {{CARD_NETWORK, network},
+                                   {CARD_OPTIONS, set},
+                                   {CARD_SIZE, side == 112  ? "112"
+                                               : side == 64 ? "64"
+                                                            : "0"},
+                                   {CARD_LICENCE, "none: made for a test"},
+                                   {CARD_SPACE, "face_reid_0095"}};
+    train_network net = {0};
+    nn_params *p = NULL;
+    base_tensors t = {0};
+    model_ports *io = NULL;
+    tg_graph *g = tg_new();
+    char file[64];
+    snprintf(file, sizeof file, "%s.safetensors", network);
+    guise_status s = g ? nn_params_open(&p, e) : base_no_memory(e);
+    if (!s) s = train_network_open(&net, network, set, e);
+    if (!s) s = model_ports_open(&io, e);
+    if (!s) s = model_ports_put(io, "img", tg_input(g, TG_SHAPE(1, 3, side, side), "img"), e);
+    if (!s) net.net->build(nn_root(p, g, false), net.options, io);
+    if (!s) s = tg_check(g, GUISE_BAD_ARGUMENT, e);
+    if (!s) s = nn_settle(p, 7, e);
+    if (!s && !strcmp(network, "face-detector")) see_faces(p);
+    if (!s) s = nn_save(p, NULL, &t, e);
+    for (size_t i = 0; !s && i < sizeof meta / sizeof *meta; i++)
+        if (!base_tensors_set_meta(&t, meta[i][0], meta[i][1])) s = base_no_memory(e);
+    if (!s) s = write(&t, dir, file, e);
+    base_tensors_free(&t);
+    model_ports_close(&io);
+    train_network_close(&net);
+    nn_params_close(&p);
+    tg_free(g);
+    return s;
+}
+
+// DIR/own: what a clone with weights of its own has.
+static guise_status owns(const char *dir, base_error *e)
+{
+    char *sub = base_format("%s/own", dir);
+    guise_status s = sub ? base_make_dir(sub, e) : base_no_memory(e);
+    if (!s) s = own(sub, "face-detector", "width=4", 96, e);
+    if (!s) s = own(sub, "face-id", "width=2 latent=4", 112, e);
+    if (!s) s = own(sub, "face-mask", "width=4", 64, e);
+    if (!s) s = generator(sub, e);
+    base_free(sub);
+    return s;
+}
+
 static guise_status face(const char *dir, const char *file, const char *network, base_error *e)
 {
     base_rng rng = {3};
@@ -92,6 +168,7 @@ static guise_status photo(const char *dir, const char *file, int w, int h, base_
 guise_status tiny_make(const char *dir, base_error *e)
 {
     guise_status s = generator(dir, e);
+    if (!s) s = owns(dir, e);
     if (!s) s = face(dir, "face.safetensors", "face_reid_0095", e);
     if (!s) s = face(dir, "other.safetensors", "another", e);
     if (!s) s = inputs(dir, e);

@@ -56,12 +56,12 @@ const char *cli_bytes(unsigned long long n, char text[32]);
 #define CLI_DETECTOR                                                                               \
     {                                                                                              \
         "detector", 0, BASE_TEXT, AT(config.detector), NULL,                                       \
-            "ONNX file that finds faces; default: yunet_n_dynamic.onnx, see guise models"          \
+            "file, or name, of what finds faces; default: ours, see guise models"                  \
     }
 #define CLI_RECOGNISER                                                                             \
     {                                                                                              \
         "recogniser", 0, BASE_TEXT, AT(config.recogniser), NULL,                                   \
-            "ONNX file that recognises faces; default: the one that the model wants"               \
+            "file, or name, of what recognises faces; default: ours where the model takes it"      \
     }
 #define CLI_SCORE                                                                                  \
     {                                                                                              \

@@ -15,6 +15,7 @@ static void print(const guise_model *m)
     printf("%-26s %-8s %-8s %s\n", m->name, m->state, m->path ? cli_bytes(m->bytes, size) : "",
            m->use);
     printf("%26s licence: %s\n", "", m->licence);
+    if (m->numbers) printf("%26s numbers: %s\n", "", m->numbers);
     if (m->path) printf("%26s %s\n%26s SHA-256 %s\n", "", m->path, "", m->sha256);
 }
 
@@ -22,6 +23,7 @@ static json_t *entry(const guise_model *m)
 {
     json_t *j = json_pack("{s:s,s:s,s:s,s:s}", "name", m->name, "state", m->state, "use", m->use,
                           "licence", m->licence);
+    if (m->numbers) json_object_set_new(j, "numbers", json_string(m->numbers));
     if (!m->path) return j;
     json_object_set_new(j, "path", json_string(m->path));
     json_object_set_new(j, "bytes", json_integer((json_int_t)m->bytes));
@@ -59,9 +61,11 @@ const cli_command cmd_models = {
     .name = "models",
     .args = "",
     .summary = "which weights are there: size, licence, SHA-256",
-    .notes = "Generators are looked for in $GUISE_WEIGHTS, then in weights/ beside the program\n"
-             "and here; other networks in $GUISE_MODELS, ~/.local/share/guise/models, models/,\n"
-             "../shared/models. Exit status 1: a file does not have the known bytes.",
+    .notes = "Weights of ours - generators, detector, recogniser, face mask - are looked for in\n"
+             "$GUISE_WEIGHTS, then in weights/ beside the program and here; networks of others in\n"
+             "$GUISE_MODELS, ~/.local/share/guise/models, models/, ../shared/models. Numbers are\n"
+             "those of NAME.md beside the weights. Exit status 1: a file does not have the known\n"
+             "bytes, by SHA256SUMS beside it or by what is known of it; no command uses it then.",
     .example = "  guise models --json -",
     .least = 0,
     .most = 0,

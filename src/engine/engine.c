@@ -37,6 +37,7 @@ void guise_close(guise_engine **out)
     refiner_close(&g->refiner);
     face_detector_close(&g->detector);
     face_recogniser_close(&g->recogniser);
+    face_masker_close(&g->masker);
     for (int i = 0; i < 5; i++) base_free(g->copies[i]);
     base_free(g);
     *out = NULL;
@@ -65,57 +66,10 @@ guise_status engine_generator(guise_engine *g, generator **out)
             s = find_weights(c->model, &path, &g->error);
         else
             s = find_default_generator(&path, &g->error);
+        if (!s) s = sums_check(path, &g->error);
         if (!s) s = generator_open(&g->generator, path, g->config.fast, &g->error);
         base_free(path);
     }
     *out = g->generator;
     return s;
-}
-
-guise_status engine_detector(guise_engine *g, face_detector **out)
-{
-    char *path = NULL;
-    guise_status s = GUISE_OK;
-    if (!g->detector) {
-        const char *set = g->config.detector;
-        if (set)
-            s = (path = base_copy_text(set)) ? s : base_no_memory(&g->error);
-        else
-            s = find_model("yunet_n_dynamic.onnx", &path, &g->error);
-        if (!s) s = face_detector_open(&g->detector, path, &g->error);
-        base_free(path);
-    }
-    *out = g->detector;
-    return s;
-}
-
-guise_status engine_recogniser_path(guise_engine *g, const char *wanted, char **path)
-{
-    if (g->config.recogniser) {
-        *path = base_copy_text(g->config.recogniser);
-        return *path ? GUISE_OK : base_no_memory(&g->error);
-    }
-    char *file = base_format("%s.onnx", wanted ? wanted : "face_reid_0095");
-    if (!file) return base_no_memory(&g->error);
-    guise_status s = find_model(file, path, &g->error);
-    base_free(file);
-    return s;
-}
-
-guise_status engine_recogniser(guise_engine *g, const char *wanted, face_recogniser **out)
-{
-    if (!g->recogniser) {
-        char *path = NULL;
-        guise_status s = engine_recogniser_path(g, wanted, &path);
-        if (!s) s = face_recogniser_open(&g->recogniser, path, &g->error);
-        if (!s) find_stem(path, g->recogniser_name);
-        base_free(path);
-        if (s) return s;
-    }
-    *out = g->recogniser;
-    if (wanted && strcmp(wanted, g->recogniser_name) != 0)
-        return base_fail(&g->error, GUISE_BAD_ARGUMENT,
-                         "the generator takes identities of %s, not of %s; give that recogniser",
-                         wanted, g->recogniser_name);
-    return GUISE_OK;
 }

@@ -40,7 +40,8 @@ struct guise_engine {
     refiner *refiner;
     face_detector *detector;
     face_recogniser *recogniser;
-    char recogniser_name[64];
+    char recogniser_name[64], recogniser_space[64]; // its file's stem; whose vectors compare
+    face_masker *masker;
 };
 
 base_error *engine_begin(guise_engine *g); // forgets the last error
@@ -49,10 +50,13 @@ base_error *engine_begin(guise_engine *g); // forgets the last error
 void engine_tune(void);
 guise_status engine_generator(guise_engine *g, generator **out);
 guise_status engine_detector(guise_engine *g, face_detector **out);
-// wanted: name of the network, or NULL for the engine's own choice
+// wanted: name of the network whose vectors are needed, its own or of its space; NULL: any
 guise_status engine_recogniser(guise_engine *g, const char *wanted, face_recogniser **out);
-// Its file, returned to you: as configured, else the wanted one, else that of our recipes.
-guise_status engine_recogniser_path(guise_engine *g, const char *wanted, char **path);
+// *out NULL: none is found, which is an error where it must be there.
+guise_status engine_masker(guise_engine *g, bool must, face_masker **out);
+// What o says is pasted: a box, or what *masker says, or (NULL) the oval. Errors: no such mask.
+guise_status engine_mask(guise_engine *g, const guise_swap_options *o, bool *box,
+                         face_masker **masker);
 bool engine_is_saved_face(const char *path); // not a photo, by its ending
 
 // Paths. Directories are tried in order; the first that has the file wins. Returned to you.
@@ -63,7 +67,16 @@ guise_status find_weights(const char *name, char **path, base_error *e); // GUIS
 guise_status find_model(const char *file, char **path, base_error *e);
 char *find_optional(const char *file, bool weights); // NULL: nowhere
 bool find_weights_dirs(base_names *dirs);            // all of them that exist
-bool find_generators(base_names *all); // in the first folder that holds one; false: out of memory
+char *find_own(const char *network);                 // weights of ours by this name; NULL: nowhere
+// What the user named: a file, or a name among weights or models. what: "detector", for the error.
+guise_status find_named(const char *named, const char *what, char **path, base_error *e);
+// As configured; else ours; else that of others. wanted as above; ours only if it is of that space.
+guise_status find_detector(const guise_engine *g, char **path, base_error *e);
+// Ours alone, if its vectors compare with those of the wanted network, NULL: any; else NULL.
+char *find_own_recogniser(const char *wanted);
+guise_status find_recogniser(const guise_engine *g, const char *wanted, char **path, base_error *e);
+// Those that swap faces, in the first folder that holds one; false: out of memory.
+bool find_generators(base_names *all);
 guise_status find_default_generator(char **path, base_error *e);
 char *find_stem(const char *path, char name[64]); // "a/b.onnx" -> "b"
 
@@ -72,6 +85,10 @@ typedef struct {
     const char *file, *use, *licence, *sha256;
 } known_model;
 extern const known_model known_models[]; // ended by {0}
+// Errors: GUISE_BAD_FILE where SHA256SUMS beside the file, or known_models, says other bytes.
+guise_status sums_check(const char *path, base_error *e);
+// "sum  name" lines: where the one of the file begins, or NULL.
+const char *sums_listed(const base_map *sums, const char *file);
 
 // "img [n,3,h,w] in 0..1; id [n,512] unit": names and shapes of a model_net's inputs.
 typedef struct {
@@ -91,6 +108,7 @@ guise_status load_all(nn_params *p, const base_tensors *t, const char *path, bas
 
 static inline base_image image_of(const guise_image *m) { return (base_image){m->w, m->h, m->rgb}; }
 static inline guise_image image_give(base_image m) { return (guise_image){m.w, m.h, m.rgb}; }
+const char *identity_space(const guise_identity *id); // whose vectors it compares with
 void face_points(const guise_face *f, face_point out[FACE_POINTS]);
 guise_status template_by_name(const char *name, face_template *t, base_error *e);
 // A square picture in size x size pixels; new.

@@ -26,17 +26,21 @@ bool guise_suite_option(const char *suite, size_t i, guise_option *o)
     return false;
 }
 
-static guise_status find(void *user, const char *file, char **path, base_error *e)
-{
-    (void)user;
-    return find_model(file, path, e);
-}
-
 typedef struct {
     const guise_eval_options *o;
     bool stopped;
     double start;
 } state;
+
+// Networks by the names of their ONNX files; recognisers that ours stands for, as in a swap, by
+// ours.
+static guise_status find(void *user, const char *file, char **path, base_error *e)
+{
+    (void)user;
+    char name[64];
+    if ((*path = find_own_recogniser(find_stem(file, name)))) return GUISE_OK;
+    return find_model(file, path, e);
+}
 
 static bool progress(void *user, int done, int total, const char *line)
 {
@@ -45,6 +49,19 @@ static bool progress(void *user, int done, int total, const char *line)
     guise_progress p = {done, total, seconds, seconds > 0 ? done / seconds : 0, line};
     if (st->o->progress && !st->o->progress(st->o->user, &p)) st->stopped = true;
     return !st->stopped;
+}
+
+// Files that the user named, or that are found; what nobody named may be missing.
+static guise_status part_files(guise_engine *g, char **detector, char **recogniser)
+{
+    base_error *e = &g->error;
+    guise_status s = GUISE_OK;
+    if (g->config.recogniser) s = find_recogniser(g, NULL, recogniser, e);
+    if (s) return s;
+    s = find_detector(g, detector, e);
+    if (!s || g->config.detector) return s;
+    engine_begin(g);
+    return GUISE_OK;
 }
 
 // The engine's generator as a file. Suites that need none do without, so that it may be missing.
@@ -65,15 +82,14 @@ static guise_status call(guise_engine *g, const char *suite, const guise_eval_op
 {
     base_error *e = &g->error;
     base_names generators = {0};
-    char *weights = generator_file(g);
-    char *detector = g->config.detector ? base_copy_text(g->config.detector)
-                                        : find_optional("yunet_n_dynamic.onnx", false);
-    guise_status s = find_generators(&generators) ? GUISE_OK : base_no_memory(e);
+    char *weights = generator_file(g), *detector = NULL, *recogniser = NULL;
+    guise_status s = part_files(g, &detector, &recogniser);
+    if (!s && !find_generators(&generators)) s = base_no_memory(e);
     eval_call c = {.generator = weights,
                    .data = o->data,
                    .landmarks = o->landmarks,
                    .detector = detector,
-                   .recogniser = g->config.recogniser,
+                   .recogniser = recogniser,
                    .out = o->out,
                    .resume = o->resume,
                    .force = o->force,
@@ -88,6 +104,7 @@ static guise_status call(guise_engine *g, const char *suite, const guise_eval_op
     base_names_free(&generators);
     base_free(weights);
     base_free(detector);
+    base_free(recogniser);
     return s;
 }
 

@@ -82,12 +82,31 @@ guise_status find_weights(const char *name, char **path, base_error *e)
     return base_fail(e, GUISE_IO, "there is no generator '%s'; see guise models", name);
 }
 
+guise_status find_named(const char *named, const char *what, char **path, base_error *e)
+{
+    static const char *const endings[] = {".safetensors", ".onnx", ""};
+    *path = NULL;
+    if (base_is_file(named)) return (*path = base_copy_text(named)) ? GUISE_OK : base_no_memory(e);
+    for (int i = 0; !*path && i < 3; i++) {
+        char *file = base_format("%s%s", named, endings[i]);
+        if (!file) return base_no_memory(e);
+        *path = find_optional(file, i == 0);
+        base_free(file);
+    }
+    if (*path) return GUISE_OK;
+    return base_fail(e, GUISE_IO,
+                     "there is no %s '%s': it is no file here, and no name that guise models lists",
+                     what, named);
+}
+
 // Is this file a generator? By its card; unreadable files are not, and no error here.
 static bool is_generator(const char *path)
 {
     base_tensors t = {0};
-    bool yes = !weights_safetensors_read(&t, path, NULL) && base_tensors_meta(&t, CARD_NETWORK) &&
-               base_tensors_meta(&t, CARD_IDENTITY) && !base_tensors_meta(&t, CARD_REFINES);
+    const char *network = NULL;
+    if (!weights_safetensors_read(&t, path, NULL)) network = base_tensors_meta(&t, CARD_NETWORK);
+    const model_net *net = network ? model_find(network) : NULL;
+    bool yes = net && net->swapper && base_tensors_meta(&t, CARD_IDENTITY);
     base_tensors_free(&t);
     return yes;
 }

@@ -28,6 +28,7 @@ static guise_status embed(guise_engine *g, const base_image *m, const face_point
     id->at = base_alloc(id->n, sizeof *id->at);
     if (!id->at) return base_no_memory(&g->error);
     snprintf(id->network, sizeof id->network, "%s", g->recogniser_name);
+    snprintf(id->space, sizeof id->space, "%s", g->recogniser_space);
     return face_recognise(r, m, point, id->at, &g->error);
 }
 
@@ -64,9 +65,14 @@ static bool normalise(float *v, size_t n)
     return true;
 }
 
+const char *identity_space(const guise_identity *id)
+{
+    return id->space[0] ? id->space : id->network;
+}
+
 static bool comparable(const guise_identity *a, const guise_identity *b)
 {
-    return a->n == b->n && a->n > 0 && !strcmp(a->network, b->network);
+    return a->n == b->n && a->n > 0 && !strcmp(identity_space(a), identity_space(b));
 }
 
 double guise_identity_cosine(const guise_identity *a, const guise_identity *b)
@@ -116,6 +122,8 @@ static guise_status take_tensor(guise_engine *g, const base_tensors *t, const ch
                          "network made it; make one with guise embed",
                          path, CARD_FACE_TENSOR);
     snprintf(id->network, sizeof id->network, "%s", network);
+    const char *space = base_tensors_meta(t, CARD_SPACE);
+    snprintf(id->space, sizeof id->space, "%s", space ? space : "");
     id->n = (size_t)n;
     id->at = base_alloc(id->n, sizeof *id->at);
     if (!id->at) return base_no_memory(e);
@@ -142,7 +150,8 @@ guise_status guise_identity_write(guise_engine *g, const guise_identity *id, con
     base_tensors t = {0};
     int64_t dim[1] = {(int64_t)id->n};
     bool ok = base_tensors_add(&t, CARD_FACE_TENSOR, BASE_F32, 1, dim, id->at) &&
-              base_tensors_set_meta(&t, CARD_IDENTITY, id->network);
+              base_tensors_set_meta(&t, CARD_IDENTITY, id->network) &&
+              base_tensors_set_meta(&t, CARD_SPACE, identity_space(id));
     guise_status s = ok ? weights_safetensors_write(&t, path, e) : base_no_memory(e);
     base_tensors_free(&t);
     return s;

@@ -192,7 +192,7 @@ guise_status engine_invert(guise_engine *g, generator *n, const engine_inversion
     inversion w = {0};
     char *path = NULL;
     guise_status s = check(g, n, v);
-    if (!s) s = engine_recogniser_path(g, n->identity, &path);
+    if (!s) s = find_recogniser(g, n->identity, &path, &g->error);
     if (!s) s = train_identity_open(&w.identity, path, &g->error);
     if (!s) s = open_arrays(&w, n, v, &g->error);
     for (size_t i = 0; !s && i < v->n; i++) s = put_source(&w, g, n, v, i);

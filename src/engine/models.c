@@ -44,18 +44,28 @@ static guise_status add_known(model_list *l, base_error *e)
     return GUISE_OK;
 }
 
-// "sum  name" lines, as sha256sum writes them: the sum of a file, or NULL.
-static const char *listed_sum(const base_map *sums, const char *file)
+// What a network is for, by its entry in the table.
+static void describe(const base_tensors *t, char use[160])
 {
-    const char *text = (const char *)sums->data, *end = text + sums->size;
-    size_t n = strlen(file);
-    while (text && text < end) {
-        const char *stop = memchr(text, '\n', (size_t)(end - text));
-        if (!stop) stop = end;
-        if ((size_t)(stop - text) == 66 + n && !memcmp(text + 66, file, n)) return text;
-        text = stop + 1;
-    }
-    return NULL;
+    const char *network = base_tensors_meta(t, CARD_NETWORK),
+               *size = base_tensors_meta(t, CARD_SIZE);
+    const model_net *net = network ? model_find(network) : NULL;
+    const char *kind = "network";
+    if (net && net->swapper) kind = "generator";
+    if (net && base_tensors_meta(t, CARD_REFINES)) kind = "refiner";
+    static const char *const own[][2] = {{"face-detector", "detector"},
+                                         {"face-id", "recogniser"},
+                                         {"smooth-embedder", "recogniser"},
+                                         {"face-mask", "face mask"}};
+    for (size_t i = 0; net && i < sizeof own / sizeof *own; i++)
+        if (!strcmp(own[i][0], network)) kind = own[i][1];
+    if (!network)
+        snprintf(use, 160, "%s",
+                 base_tensors_find(t, CARD_FACE_TENSOR) ? "saved face" : "weights, with no card");
+    else if (!size || (net && net->any_size))
+        snprintf(use, 160, "%s: %.60s", kind, network);
+    else
+        snprintf(use, 160, "%s: %.60s at %.20s pixels", kind, network, size);
 }
 
 // What a weights file says of itself. NULL: out of memory.
@@ -63,16 +73,54 @@ static guise_model *add_card(model_list *l, const char *name, const char *path)
 {
     base_tensors t = {0};
     char use[160] = "unreadable";
-    if (!weights_safetensors_read(&t, path, NULL)) {
-        const char *network = base_tensors_meta(&t, CARD_NETWORK);
-        const char *size = base_tensors_meta(&t, CARD_SIZE);
-        snprintf(use, sizeof use, network ? "generator: %s at %s pixels" : "weights, with no card",
-                 network, size ? size : "?");
-    }
+    if (!weights_safetensors_read(&t, path, NULL)) describe(&t, use);
     const char *licence = base_tensors_meta(&t, CARD_LICENCE);
     guise_model *m = add(l, name, use, licence ? licence : "not stated; see its card");
     base_tensors_free(&t);
     return m;
+}
+
+// Rows "| measure | value |" between these lines of a card, without the table's head, as
+// "measure value; measure value"; returned to you. NULL: none. False: out of memory.
+static bool join_numbers(const char *text, const char *end, char **out)
+{
+    const char *at = text;
+    int row = 0;
+    *out = NULL;
+    for (const char *stop; at < end; at = stop + 1) {
+        if (!(stop = memchr(at, '\n', (size_t)(end - at)))) stop = end;
+        char line[200], what[120], value[80];
+        snprintf(line, sizeof line, "%.*s", (int)(stop - at), at);
+        if (line[0] != '|' || row++ < 2) continue;
+        if (sscanf(line, "| %119[^|] | %79[^|] |", what, value) != 2) continue;
+        for (size_t n = strlen(what); n && what[n - 1] == ' ';) what[--n] = 0;
+        for (size_t n = strlen(value); n && value[n - 1] == ' ';) value[--n] = 0;
+        char *more = base_format("%s%s%s %s", *out ? *out : "", *out ? "; " : "", what, value);
+        base_free(*out);
+        if (!(*out = more)) return false;
+    }
+    return true;
+}
+
+// The numbers of the card that lies beside the file, NAME.md.
+static guise_status read_numbers(guise_model *m, base_error *e)
+{
+    static const char head[] = "\n## Numbers";
+    size_t stem = strlen(m->path) - strlen(".safetensors");
+    char *path = base_format("%.*s.md", (int)stem, m->path);
+    base_map card = {0};
+    guise_status s = path ? GUISE_OK : base_no_memory(e);
+    if (!s && base_is_file(path)) s = base_map_open(&card, path, e);
+    base_free(path);
+    if (s || !card.size) return base_map_close(&card), s;
+    char *text = base_format("%.*s", (int)card.size, (const char *)card.data);
+    base_map_close(&card);
+    if (!text) return base_no_memory(e);
+    const char *from = strstr(text, head), *to = from ? strstr(from + sizeof head, "\n## ") : NULL;
+    if (from && !join_numbers(from + sizeof head, to ? to : text + strlen(text), &m->numbers))
+        s = base_no_memory(e);
+    base_free(text);
+    return s;
 }
 
 static guise_status add_ours(model_list *l, const char *dir, const char *file, const base_map *sums,
@@ -87,7 +135,8 @@ static guise_status add_ours(model_list *l, const char *dir, const char *file, c
     if (!m) return base_free(path), base_no_memory(e);
     m->path = path;
     guise_status s = measure_file(m, e);
-    const char *sum = s ? NULL : listed_sum(sums, file);
+    if (!s) s = read_numbers(m, e);
+    const char *sum = s ? NULL : sums_listed(sums, file);
     m->state = !sum ? "unknown" : strncmp(sum, m->sha256, 64) ? "changed" : "ok";
     return s;
 }
@@ -132,6 +181,7 @@ void guise_models_free(guise_model **list, size_t *n)
         base_free((*list)[i].path);
         base_free((*list)[i].use);
         base_free((*list)[i].licence);
+        base_free((*list)[i].numbers);
     }
     base_free(*list);
     *list = NULL;

@@ -216,7 +216,10 @@ guise_status guise_swap_photo(guise_engine *g, const char *const source[], size_
     guise_image m = {0};
     face_recogniser *r = NULL;
     double start = base_seconds();
+    bool box = false, crops = j.o->aligned && !j.o->layout; // which are written, nothing is pasted
+    face_masker *masker = NULL;
     guise_status s = check_options(g, j.o);
+    if (!s && !crops) s = engine_mask(g, j.o, &box, &masker);
     if (!s) s = engine_generator(g, &net);
     if (!s) s = check_sources(g, net, n);
     bool photos = j.o->reference != NULL;

@@ -48,16 +48,23 @@ static guise_status identity_file(guise_engine *g, const train_recipe *recipe,
     *path = NULL;
     guise_status s = train_options_fill(&run, recipe, o->set, o->n_set, &g->error);
     if (s || !train_takes_identity(&run)) return s;
-    if (!g->config.recogniser) return find_model("face_reid_0095.onnx", path, &g->error);
-    *path = base_copy_text(g->config.recogniser);
-    return *path ? GUISE_OK : base_no_memory(&g->error);
+    if (g->config.recogniser) return find_recogniser(g, NULL, path, &g->error);
+    // the network that ours learnt from teaches better; and ours does not teach itself
+    if ((*path = find_optional("face_reid_0095.onnx", false))) return GUISE_OK;
+    if (recipe->system == &train_face_id) return find_model("face_reid_0095.onnx", path, &g->error);
+    return find_recogniser(g, NULL, path, &g->error);
 }
 
-// The detector is needed only where there are no landmarks: it may be absent.
-static char *detector_file(const guise_engine *g)
+// The detector is needed only where there are no landmarks: one that nobody named may be absent.
+// Ours does not teach itself.
+static guise_status detector_file(guise_engine *g, const train_recipe *recipe, char **path)
 {
-    if (g->config.detector) return base_copy_text(g->config.detector);
-    return find_optional("yunet_n_dynamic.onnx", false);
+    if (!g->config.detector && recipe->system == &train_face_detector)
+        *path = find_optional("yunet_n_dynamic.onnx", false);
+    else if (find_detector(g, path, &g->error) && g->config.detector)
+        return GUISE_IO;
+    engine_begin(g);
+    return GUISE_OK;
 }
 
 // Which of several processes has failed is part of what went wrong.
@@ -92,8 +99,8 @@ guise_status guise_train(guise_engine *g, const char *recipe, const guise_train_
     char *identity = NULL, *detector = NULL;
     guise_train_options copy = *o;
     guise_status s = identity_file(g, train_recipe_find(recipe), o, &identity);
+    if (!s) s = detector_file(g, train_recipe_find(recipe), &detector);
     if (!s) {
-        detector = detector_file(g);
         train_config c = {.recipe = recipe,
                           .set = o->set,
                           .n_set = o->n_set,

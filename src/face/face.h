@@ -85,6 +85,16 @@ void face_oval_place(const face_oval *o, double x, double y, double *u, double *
 //   feather  width of the fall as a share of the oval's radius, 0 means 0.35
 void face_oval_mask(const face_point point[FACE_POINTS], int size, double feather, float *mask);
 
+// A network that says which pixels show the face, and not what lies in front of it (model/own.h).
+typedef struct face_masker face_masker;
+// Errors: GUISE_IO, GUISE_BAD_FILE for what is no such network, GUISE_NO_MEMORY.
+guise_status face_masker_open(face_masker **m, const char *path, base_error *e);
+void face_masker_close(face_masker **m);
+// mask [size,size] 0..1 of the crop that t cuts from the photo, of the face at point.
+guise_status face_masker_run(face_masker *m, const base_image *photo,
+                             const face_point point[FACE_POINTS], face_transform t, int size,
+                             float *mask, base_error *e);
+
 // Looks: planes [3,size,size] RGB 0..1; where the mask is 0 nothing is read and nothing changes.
 
 // Give planes the mean and spread of target's colours (Reinhard et al. 2001, in Oklab), weighted by
@@ -98,6 +108,13 @@ double face_sharpness(const float *planes, const float *mask, int size);
 // Returns through *amount (NULL is fine) how much it took.
 guise_status face_match_sharpness(float *planes, const float *target, const float *mask, int size,
                                   double most, double *amount, base_error *e);
+// Where planes are lighter, darker or of another tint than target over more than a tenth of the
+// crop, they are made alike; what differs faster, the features, stays.
+guise_status face_match_light(float *planes, const float *target, const float *mask, int size,
+                              base_error *e);
+// All of it: colours as a whole, then the target's light from place to place, then sharpness.
+guise_status face_match_looks(float *planes, const float *target, const float *mask, int size,
+                              base_error *e);
 // planes = mask planes + (1 - mask) target (spec/simswap.md 6.5, step 5).
 void face_blend(float *planes, const float *target, const float *mask, int size);
 
@@ -108,6 +125,8 @@ typedef struct {
     int size;            // of the crop
     const float *planes; // borrowed: [3,size,size] RGB 0..1, the swapped crop
     const float *mask;   // borrowed: [size,size] 0..1, or NULL for the box alone
+    const float *target; // borrowed: the crop before it was swapped, or NULL. What the frame shows
+                         // finer than the crop does, its grain and pores, is then put back
     int erode, blur;     // box mask: side of the erosion and of the blur (odd) in pixels of the
                          // frame; 0 means 40 and 41, as SimSwap; negative: none
 } face_patch;

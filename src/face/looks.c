@@ -174,3 +174,72 @@ void face_blend(float *planes, const float *target, const float *mask, int size)
     for (size_t i = 0; i < 3 * n; i++)
         planes[i] = target[i] + mask[i % n] * (planes[i] - target[i]);
 }
+
+// Means over 2 r + 1 along a line of n values, stride apart; outside nothing counts.
+static void mean_line(const float *from, float *to, int n, int stride, int r)
+{
+    double sum = 0;
+    for (int i = 0; i < n + r; i++) {
+        if (i < n) sum += (double)from[i * stride];
+        if (i > 2 * r) sum -= (double)from[(i - 2 * r - 1) * stride];
+        if (i >= r) to[(i - r) * stride] = (float)(sum / (2 * r + 1));
+    }
+}
+
+// Three passes of a box of 2 r + 1 in both directions, which is nearly a Gaussian.
+static void blur(float *x, float *scratch, int size, int r)
+{
+    for (int i = 0; i < 3; i++) {
+        for (int k = 0; k < size; k++) mean_line(x + k * size, scratch + k * size, size, 1, r);
+        for (int k = 0; k < size; k++) mean_line(scratch + k, x + k, size, size, r);
+    }
+}
+
+// Light falls slowly over a face, so what differs slowly is light; tints may differ a little
+// faster.
+static const double LIGHT = 0.09, TINT = 0.05; // radius of a box, as a share of the crop
+
+// d = mask blurred difference of target and planes, over mask blurred.
+static void slow_difference(float *d, const float *weight, const float *mask, size_t n)
+{
+    for (size_t i = 0; i < n; i++) d[i] = mask[i] > 0 ? d[i] / fmaxf(weight[i], 1e-4F) : 0;
+}
+
+guise_status face_match_light(float *planes, const float *target, const float *mask, int size,
+                              base_error *e)
+{
+    size_t n = (size_t)size * (size_t)size;
+    float *d = base_alloc(5 * n, sizeof *d); // light, red - light, blue - light; weight, scratch
+    if (!d) return base_no_memory(e);
+    float *weight = d + 3 * n, *scratch = d + 4 * n;
+    for (size_t i = 0; i < n; i++) {
+        double y = luma(target, n, i) - luma(planes, n, i);
+        d[i] = (float)(mask[i] * y);
+        d[n + i] = (float)(mask[i] * (target[i] - planes[i] - y));
+        d[2 * n + i] = (float)(mask[i] * (target[2 * n + i] - planes[2 * n + i] - y));
+    }
+    for (size_t k = 0; k < 3; k++) {
+        int r = (int)fmax(1, (k ? TINT : LIGHT) * size);
+        for (size_t i = 0; i < n && k < 2; i++) weight[i] = mask[i];
+        if (k < 2) blur(weight, scratch, size, r);
+        blur(d + k * n, scratch, size, r);
+        slow_difference(d + k * n, weight, mask, n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        double y = d[i], r = d[n + i], b = d[2 * n + i];
+        double g = -(0.299 * r + 0.114 * b) / 0.587; // so that luma gains y alone
+        planes[i] = (float)fmin(fmax(planes[i] + y + r, 0), 1);
+        planes[n + i] = (float)fmin(fmax(planes[n + i] + y + g, 0), 1);
+        planes[2 * n + i] = (float)fmin(fmax(planes[2 * n + i] + y + b, 0), 1);
+    }
+    base_free(d);
+    return GUISE_OK;
+}
+
+guise_status face_match_looks(float *planes, const float *target, const float *mask, int size,
+                              base_error *e)
+{
+    face_match_colour(planes, target, mask, size, 1);
+    guise_status s = face_match_light(planes, target, mask, size, e);
+    return s ? s : face_match_sharpness(planes, target, mask, size, 0, NULL, e);
+}

@@ -208,6 +208,14 @@ guise_status face_box_mask(face_box *b, int frame_w, int frame_h, face_transform
     return base_no_memory(e);
 }
 
+// What the frame has at a place beyond its crop: all of it where it is faint, as skin and noise
+// are, and nothing where it is strong, as the edges of features are, which lie elsewhere now.
+static float grain(float frame, float crop)
+{
+    float d = frame - crop, k = d / 14;
+    return d * expf(-k * k);
+}
+
 static void paste_pixel(uint8_t *out, const face_patch *p, warp_at a, float weight)
 {
     if (p->mask) weight *= sample(p->mask, p->size, a, false);
@@ -215,6 +223,7 @@ static void paste_pixel(uint8_t *out, const face_patch *p, warp_at a, float weig
     for (int c = 0; c < 3; c++) {
         size_t plane = (size_t)c * (size_t)p->size * (size_t)p->size;
         float v = sample(p->planes + plane, p->size, a, true) * 255;
+        if (p->target) v += grain((float)out[c], sample(p->target + plane, p->size, a, true) * 255);
         v = weight * v + (1 - weight) * (float)out[c];
         out[c] = v >= 255.0F ? 255 : v > 0 ? (uint8_t)(v + 0.5F) : 0;
     }

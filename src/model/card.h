@@ -14,6 +14,7 @@
 #define CARD_RECIPE   "guise.recipe"        // "simswap-128 steps=60000 ..."
 #define CARD_COMMIT   "guise.commit"        // of the program that trained it
 #define CARD_TRAINED  "guise.trained"       // "60000 steps of 16 photos, 14 hours on 2 cores"
+#define CARD_SPACE    "guise.space"         // of a recogniser: whose vectors its own compare with
 #define CARD_REFINES  "guise.refines"       // of HEAR-Net: SHA-256 of its generator's file
 #define CARD_SOURCE   "guise.source_sha256" // of the file that this one was converted from
 

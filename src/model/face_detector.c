@@ -102,4 +102,5 @@ const model_net model_net_face_detector = {
     .options = options,
     .size = sizeof(model_face_detector_options),
     .build = build,
+    .any_size = true,
 };

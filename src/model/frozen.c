@@ -43,7 +43,7 @@ static guise_status read_card(model_frozen *f, const base_tensors *t, const char
     f->options = base_alloc(1, f->net->size ? f->net->size : 1);
     f->text = base_copy_text(options ? options : "");
     if (!f->options || !f->text) return base_no_memory(e);
-    f->size = size ? (int)strtol(size, NULL, 10) : 0;
+    f->size = size && !f->net->any_size ? (int)strtol(size, NULL, 10) : 0;
     if (f->size < 0 || f->size > 4096)
         return base_fail(e, GUISE_BAD_FILE, "%s: its card says a side of %d pixels", path, f->size);
     base_error why = {{0}};

@@ -28,6 +28,7 @@ typedef struct {
     // Take inputs with model_in(), give outputs with model_out().
     void (*build)(nn m, const void *options, model_ports *io);
     const model_swapper *swapper; // NULL: swaps no faces
+    bool any_size;                // its pictures may have any, whatever it learnt from
 } model_net;
 
 extern const model_net *const model_nets[];    // ended by NULL

@@ -5,6 +5,7 @@
 // with the one can take the other's.
 //
 // Weights, shares and augmentation: ours; nobody published this recipe.
+#include "model/card.h"
 #include "model/own.h"
 #include "train/losses_smoothswap.h"
 #include "train/spoil.h"
@@ -71,6 +72,8 @@ static guise_status open(train_work *w, base_error *e)
                          w->network[0].net->name);
     ((model_face_id_options *)w->network[0].options)->latent = w->identity->length;
     w->batch.sources = true;
+    w->card_key = CARD_SPACE;
+    w->card_text = w->identity->name;
     own->person = base_alloc(n, sizeof *own->person);
     own->photo = base_alloc(n, sizeof *own->photo);
     own->label = base_alloc(n, sizeof *own->label);

@@ -38,9 +38,10 @@ $ echo hello >bad.onnx; guise detect grey.png --detector bad.onnx
 exit 1
 err bad.onnx
 
-$ GUISE_MODELS= HOME= guise detect grey.png
+# a name that is none
+$ guise detect grey.png --detector nosuch
 exit 1
-err yunet_n_dynamic.onnx is not on this machine; put it into
+err there is no detector 'nosuch': it is no file here
 
 $ guise convert nosuch.pth out.safetensors
 exit 1

@@ -31,6 +31,43 @@ static int cpu(const tg_call *c)
     return t->sum(t, c->out, n);
 }
 
+static float widen(uint16_t half) // bf16 is a float's upper half
+{
+    uint32_t bits = (uint32_t)half << 16;
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+static uint16_t narrow(float v) // to nearest, ties to even
+{
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    uint32_t up = bits + 0x7fff + (bits >> 16 & 1);
+    return (uint16_t)((v != v ? bits | 0x400000 : up) >> 16);
+}
+
+// Processes meet on the host. That waits, so runs with this op are not recorded.
+static int gpu(const tg_gpu_call *c)
+{
+    base_team *t = team_of(c->y);
+    size_t n = (size_t)tg_count(c->y->shape);
+    size_t in = n * cuda_size(c->x[0].type), out = n * cuda_size(c->out.type);
+    float *v = base_alloc(n, sizeof *v);
+    uint16_t *half = base_alloc(n, sizeof *half);
+    bool halves = c->x[0].type == CUDA_BF16;
+    int s = v && half ? 0 : GUISE_NO_MEMORY;
+    if (!s) s = cuda_download(c->device, halves ? (void *)half : (void *)v, c->x[0].at, in);
+    for (size_t i = 0; !s && halves && i < n; i++) v[i] = widen(half[i]);
+    if (!s) s = t->sum(t, v, n);
+    halves = c->out.type == CUDA_BF16;
+    for (size_t i = 0; !s && halves && i < n; i++) half[i] = narrow(v[i]);
+    if (!s) s = cuda_upload(c->device, c->out.at, halves ? (void *)half : (void *)v, out);
+    base_free(v);
+    base_free(half);
+    return s;
+}
+
 // Two processes that always have the same.
 static int twice(base_team *t, float *x, size_t n)
 {
@@ -89,4 +126,4 @@ tg_node *tg_own_rows(tg_node *x)
 }
 
 TG_OP(all_sum, "y = sum of x over all processes", .shape = tg_same_shape, .vjp = vjp, .ref = ref,
-      .cpu = cpu, .flags = TG_FOLLOW | TG_LINEAR, .sample = sample);
+      .cpu = cpu, .gpu = gpu, .flags = TG_FOLLOW | TG_LINEAR, .sample = sample);
