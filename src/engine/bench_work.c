@@ -197,7 +197,7 @@ guise_status guise_bench_step(guise_engine *g, const char *recipe, const guise_n
     guise_status s = bench_runs(&runs, &seconds, TRAIN_PHASES + 1, e);
     if (!s) s = read_recipe(w, recipe, o ? o : &(guise_net_options){0}, e);
     if (!s) s = open_identity(w, g->config.recogniser, e);
-    if (!s) s = train_work_open(&w->pair, &w->o, &w->identity, NULL, e);
+    if (!s) s = train_work_open(&w->pair, &w->o, &w->identity, NULL, NULL, e);
     if (!s) fill_batch(w);
     b->load = base_seconds() - start;
     if (!s) s = first_step(w, save, b, e);

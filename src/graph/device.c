@@ -1,6 +1,5 @@
 // device.c -- the devices that plans run on, by name, and memory that they share with the host.
 #include "graph/plan_device.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,15 +14,37 @@ struct tg_device {
     size_t n, cap;
 };
 
-// "cuda:3" -> 3, "cuda" -> 0; -1 for anything else.
-static int number_of(const char *name)
+// "cuda:3" -> 3; "cuda" -> this process's place on its machine, as Open MPI's launcher says, or 0;
+// -1 for anything else. n: characters of it.
+static int number_of(const char *name, size_t n)
 {
-    if (strncmp(name, "cuda", 4) != 0) return -1;
-    if (!name[4]) return 0;
-    char *end = NULL;
-    errno = 0;
-    long n = name[4] == ':' && name[5] >= '0' && name[5] <= '9' ? strtol(name + 5, &end, 10) : -1;
-    return end && !*end && !errno && n <= 1024 ? (int)n : -1;
+    const char *digits = name + 5;
+    if (n == 4) digits = getenv("OMPI_COMM_WORLD_LOCAL_RANK");
+    if (n < 4 || strncmp(name, "cuda", 4) != 0 || (n > 4 && (n < 6 || name[4] != ':'))) return -1;
+    if (!digits) return 0;
+    long v = 0;
+    for (size_t i = 0; n == 4 ? digits[i] != 0 : i < n - 5; i++) {
+        if (digits[i] < '0' || digits[i] > '9' || v > 999) return -1;
+        v = 10 * v + digits[i] - '0';
+    }
+    return (int)v;
+}
+
+static guise_status read_words(const char *text, cuda_wish *w, base_error *e)
+{
+    while (*text == ',') {
+        size_t n = strcspn(++text, ",");
+        if (n == 6 && !strncmp(text, "single", n))
+            w->exact = true;
+        else if (n == 13 && !strncmp(text, "deterministic", n))
+            w->deterministic = true;
+        else
+            return base_fail(e, GUISE_BAD_ARGUMENT,
+                             "device: '%.*s' is not known; there are single and deterministic",
+                             (int)n, text);
+        text += n;
+    }
+    return GUISE_OK;
 }
 
 guise_status tg_device_open(tg_device **out, const char *name, const tg_device_wish *wish,
@@ -31,19 +52,24 @@ guise_status tg_device_open(tg_device **out, const char *name, const tg_device_w
 {
     *out = NULL;
     if (!name || !*name || !strcmp(name, "cpu")) return GUISE_OK;
-    int number = number_of(name);
-    if (number < 0)
-        return base_fail(e, GUISE_BAD_ARGUMENT,
-                         "there is no device '%s'; there are cpu, cuda and cuda:N", name);
-    tg_device *d = base_alloc(1, sizeof *d);
-    if (!d) return base_no_memory(e);
+    size_t n = strcspn(name, ",");
+    int number = number_of(name, n);
     cuda_wish w = {0};
     if (wish) w = (cuda_wish){.deterministic = wish->deterministic, .exact = wish->exact};
-    guise_status s = cuda_open(&d->cuda, number, &w, e);
+    if (number < 0)
+        return base_fail(e, GUISE_BAD_ARGUMENT,
+                         "there is no device '%.*s'; there are cpu, cuda and cuda:N", (int)n, name);
+    guise_status s = read_words(name + n, &w, e);
+    if (s) return s;
+    tg_device *d = base_alloc(1, sizeof *d);
+    if (!d) return base_no_memory(e);
+    s = cuda_open(&d->cuda, number, &w, e);
     *out = d;
     if (s) tg_device_close(out);
     return s;
 }
+
+bool tg_device_mixed(const tg_device *d) { return d && !cuda_wish_of(d->cuda).exact; }
 
 void tg_device_close(tg_device **device)
 {

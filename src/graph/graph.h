@@ -89,12 +89,15 @@ typedef struct {
     bool deterministic; // the same bits every time, at some cost in speed
     bool exact;         // products in single precision throughout; else TF32, of 10 bits, may do
 } tg_device_wish;
-// "cpu": *d is NULL; "cuda" or "cuda:N": NVIDIA's GPU number N. wish may be NULL. It must outlive
-// plans, arenas and memory that were made for it.
+// "cpu", "" or NULL: *d is NULL. "cuda:N": NVIDIA's GPU number N; "cuda": the first, or the one by
+// the process's place on its machine under Open MPI's launcher. Words may follow, as in
+// "cuda:0,single,deterministic", that add to the wish: single is exact, and tg_device_mixed is
+// false. wish may be NULL. A device outlives plans, arenas and memory that were made for it.
 // Errors: GUISE_BAD_ARGUMENT with one sentence on why it cannot be used.
 guise_status tg_device_open(tg_device **d, const char *name, const tg_device_wish *wish,
                             base_error *e);
 void tg_device_close(tg_device **d);
+bool tg_device_mixed(const tg_device *d); // is lower precision wanted for training? false for NULL
 // Zeroed memory that plans on d use in place when it is bound, and the host touches after tg_wait.
 float *tg_floats(tg_device *d, size_t n); // NULL: out of memory
 void tg_floats_free(tg_device *d, float *p);

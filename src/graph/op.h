@@ -69,6 +69,8 @@ typedef struct {
     int n; // 0 means 1
 } tg_field;
 
+cuda_device *tg_device_cuda(const tg_device *d); // NULL for NULL
+
 // One op, defined in one file and listed once in ops.def.
 typedef struct tg_op {
     const char *name; // as in "tg_<name>"

@@ -62,7 +62,6 @@ struct plan_device {
 };
 
 // device.c
-cuda_device *tg_device_cuda(const tg_device *d);
 bool tg_device_owns(const tg_device *d, const void *p, size_t bytes);
 // plan_device.c: after the steps are made, before their memory; and after it.
 guise_status plan_device_open(tg_plan *p, base_error *e);

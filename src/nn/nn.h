@@ -44,6 +44,8 @@ typedef struct {
 } nn_entry;
 
 guise_status nn_params_open(nn_params **p, base_error *e);
+// The flat array in memory that d shares, now and when it grows. NULL d: ordinary memory.
+guise_status nn_params_place(nn_params *p, tg_device *d, base_error *e);
 void nn_params_close(nn_params **p);
 size_t nn_params_n(const nn_params *p);
 const nn_entry *nn_params_entry(const nn_params *p, size_t i);
@@ -155,6 +157,16 @@ typedef struct {
 // one. step counts from 1. Threaded, same bits always.
 void nn_adam_step(const nn_params *p, nn_adam a, int64_t step, const float *grad, float *w,
                   float *m, float *v);
+// The same on a device, where all arrays are of tg_floats: queued, not waited for. A failure is
+// told by tg_wait.
+typedef struct nn_mover nn_mover;
+guise_status nn_mover_open(nn_mover **m, tg_device *d, base_error *e); // d NULL: *m is NULL
+void nn_mover_close(nn_mover **m);
+void nn_mover_adam(const nn_mover *mover, const nn_params *p, nn_adam a, int64_t step,
+                   const float *grad, float *w, float *m, float *v);
+void nn_mover_average(const nn_mover *m, float *average, const float *w, size_t n, double decay);
+// w = before + rate (w - before): a step made longer
+void nn_mover_lengthen(const nn_mover *m, const float *before, float *w, size_t n, double rate);
 void nn_ema(float *average, const float *w, size_t n, double decay); // average of weights
 
 #endif

@@ -25,7 +25,7 @@ void nn_params_close(nn_params **p)
     for (size_t i = 0; i < q->n_scopes; i++) scope_clear(&q->scope[i]);
     base_free(q->record);
     base_free(q->scope);
-    base_free(q->data);
+    tg_floats_free(q->device, q->data);
     base_free(q);
     *p = NULL;
 }
@@ -67,12 +67,24 @@ const nn_entry *nn_params_find(const nn_params *p, const char *name)
 guise_status nn_room(nn_params *p, base_error *e)
 {
     if (p->floats_held == p->floats && p->data) return GUISE_OK;
-    float *data = base_alloc(p->floats, sizeof *data);
+    float *data = tg_floats(p->device, p->floats);
     if (!data) return base_no_memory(e);
     if (p->floats_held) memcpy(data, p->data, p->floats_held * sizeof *data);
-    base_free(p->data);
+    tg_floats_free(p->device, p->data);
     p->data = data;
     p->floats_held = p->floats;
+    return GUISE_OK;
+}
+
+guise_status nn_params_place(nn_params *p, tg_device *d, base_error *e)
+{
+    if (p->device == d) return GUISE_OK;
+    float *data = p->data ? tg_floats(d, p->floats_held) : NULL;
+    if (p->data && !data) return base_no_memory(e);
+    if (data) memcpy(data, p->data, p->floats_held * sizeof *data);
+    tg_floats_free(p->device, p->data);
+    p->data = data;
+    p->device = d;
     return GUISE_OK;
 }
 

@@ -35,6 +35,7 @@ struct nn_params {
     size_t floats; // of all entries
     float *data;
     size_t floats_held; // of data
+    tg_device *device;  // that shares data, or NULL
     nn_scope *scope;
     size_t n_scopes, cap_scopes;
     unsigned long marks; // made so far

@@ -97,8 +97,8 @@ static size_t encoder_floats(const train_work *w)
 
 static void share_encoder(train_work *w, int from)
 {
-    memcpy(nn_params_data(w->learner[!from].params), nn_params_data(w->learner[from].params),
-           encoder_floats(w) * sizeof(float));
+    tg_copy(w->device, nn_params_data(w->learner[!from].params),
+            nn_params_data(w->learner[from].params), encoder_floats(w), NULL); // tg_wait tells
 }
 
 static guise_status open_networks(train_work *w, base_error *e)
@@ -389,14 +389,15 @@ static const train_recipe recipes[] = {
     {"deepfakes-toy",
      &train_deepfakes,
      "drawn faces (guise toy) at 32 px: seconds",
-     {"generator=deepfakes", "generator_options=width=16 dense=128", "size=32", "batch=8",
-      "steps=900", "lr=2e-3", "beta1=0.5", "eps=1e-7", "adv_from=-1", "detail=2", "decay=400",
-      "sample_every=0", NULL}},
+     {"generator=deepfakes", "generator_options=width=16 dense=128 he=true", "match=false",
+      "size=32", "batch=8", "steps=900", "lr=2e-3", "beta1=0.5", "eps=1e-7", "adv_from=-1",
+      "detail=2", "decay=400", "sample_every=0", NULL}},
     {0}};
 
 const train_system train_deepfakes = {
     .name = "deepfakes",
     .shared = true,
+    .looks = true, // at those of both people, for their mean
     .fields = fields,
     .options = sizeof(options),
     .recipes = recipes,

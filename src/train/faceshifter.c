@@ -231,7 +231,7 @@ static guise_status open(train_work *w, base_error *e)
     w->kept[0] = (train_kept){"collapse.steps", &own->watch.steps, 1};
     w->kept[1] = (train_kept){"collapse.first", own->watch.first, MODEL_AEI_LEVELS};
     w->kept[2] = (train_kept){"collapse.now", own->watch.now, MODEL_AEI_LEVELS};
-    own->fake = base_alloc(n * 3 * area, sizeof *own->fake);
+    own->fake = tg_floats(w->device, n * 3 * area);
     own->same = base_alloc(n, sizeof *own->same);
     own->keep = base_alloc(n * area, sizeof *own->keep);
     s = own->fake && own->same && own->keep ? GUISE_OK : base_no_memory(e);
@@ -243,7 +243,7 @@ static guise_status open(train_work *w, base_error *e)
 static void close(train_work *w)
 {
     state *own = w->own;
-    base_free(own->fake);
+    tg_floats_free(w->device, own->fake);
     base_free(own->same);
     base_free(own->keep);
 }

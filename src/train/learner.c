@@ -8,15 +8,22 @@ guise_status train_learner_open(train_learner *l, base_error *e)
     return nn_params_open(&l->params, e);
 }
 
+guise_status train_learner_place(train_learner *l, tg_device *device, base_error *e)
+{
+    l->device = device;
+    guise_status s = nn_params_place(l->params, device, e);
+    return s ? s : nn_mover_open(&l->mover, device, e);
+}
+
 guise_status train_learner_settle(train_learner *l, uint64_t seed, bool average, base_error *e)
 {
     guise_status s = nn_settle(l->params, seed, e);
     if (s) return s;
     l->floats = nn_params_floats(l->params);
-    l->grad = base_alloc(l->floats, sizeof *l->grad);
-    l->m = base_alloc(l->floats, sizeof *l->m);
-    l->v = base_alloc(l->floats, sizeof *l->v);
-    if (average) l->average = base_alloc(l->floats, sizeof *l->average);
+    l->grad = tg_floats(l->device, l->floats);
+    l->m = tg_floats(l->device, l->floats);
+    l->v = tg_floats(l->device, l->floats);
+    if (average) l->average = tg_floats(l->device, l->floats);
     if (!l->grad || !l->m || !l->v || (average && !l->average)) return base_no_memory(e);
     if (average) memcpy(l->average, nn_params_data(l->params), l->floats * sizeof *l->average);
     return GUISE_OK;
@@ -25,11 +32,9 @@ guise_status train_learner_settle(train_learner *l, uint64_t seed, bool average,
 void train_learner_close(train_learner *l)
 {
     nn_params_close(&l->params);
-    base_free(l->grad);
-    base_free(l->m);
-    base_free(l->v);
-    base_free(l->average);
-    base_free(l->before);
+    float *all[] = {l->grad, l->m, l->v, l->average, l->before};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) tg_floats_free(l->device, all[i]);
+    nn_mover_close(&l->mover);
     *l = (train_learner){0};
 }
 
@@ -45,8 +50,8 @@ guise_status train_learner_hurry(train_learner *l, const char *name, double rate
     l->fast_rate = rate;
     for (size_t i = 0; i < nn_params_n(l->params); i++)
         if (is_fast(l, nn_params_entry(l->params, i))) fast += nn_params_entry(l->params, i)->count;
-    base_free(l->before);
-    l->before = base_alloc(fast ? fast : 1, sizeof *l->before);
+    tg_floats_free(l->device, l->before);
+    l->before = tg_floats(l->device, fast);
     return l->before ? GUISE_OK : base_no_memory(e);
 }
 
@@ -56,7 +61,7 @@ static void remember(const train_learner *l, const float *w)
     for (size_t i = 0; l->fast_name && i < nn_params_n(l->params); i++) {
         const nn_entry *e = nn_params_entry(l->params, i);
         if (!is_fast(l, e)) continue;
-        memcpy(to, w + e->offset, e->count * sizeof *w);
+        tg_copy(l->device, to, w + e->offset, e->count, NULL); // tg_wait tells what fails
         to += e->count;
     }
 }
@@ -68,7 +73,8 @@ static void lengthen(const train_learner *l, float *w)
     for (size_t i = 0; l->fast_name && i < nn_params_n(l->params); i++) {
         const nn_entry *e = nn_params_entry(l->params, i);
         if (!is_fast(l, e)) continue;
-        for (size_t k = 0; k < e->count; k++) {
+        if (l->mover) nn_mover_lengthen(l->mover, from, w + e->offset, e->count, l->fast_rate);
+        for (size_t k = 0; !l->mover && k < e->count; k++) {
             float *now = &w[e->offset + k];
             *now = (float)(from[k] + l->fast_rate * ((double)*now - from[k]));
         }
@@ -80,11 +86,18 @@ void train_learner_step(train_learner *l, nn_adam adam, double ema)
 {
     float *w = nn_params_data(l->params);
     remember(l, w);
-    nn_adam_step(l->params, adam, ++l->steps, l->grad, w, l->m, l->v);
+    l->steps++;
+    if (l->mover)
+        nn_mover_adam(l->mover, l->params, adam, l->steps, l->grad, w, l->m, l->v);
+    else
+        nn_adam_step(l->params, adam, l->steps, l->grad, w, l->m, l->v);
     lengthen(l, w);
     // early on the average follows faster, so that it forgets the initial values
     double k = (double)l->steps, decay = (1 + k) / (10 + k);
-    if (l->average) nn_ema(l->average, w, l->floats, decay < ema ? decay : ema);
+    if (l->average && l->mover)
+        nn_mover_average(l->mover, l->average, w, l->floats, decay < ema ? decay : ema);
+    else if (l->average)
+        nn_ema(l->average, w, l->floats, decay < ema ? decay : ema);
 }
 
 typedef struct {
@@ -152,7 +165,11 @@ static guise_status open_plan(train_step *s, train_learner *l, const train_step_
         if (grad[i]) out[n++] = grad[i];
     s->updates = nn_updates(l->params, s->graph, &s->update);
     for (size_t i = 0; i < s->updates; i++) out[n++] = s->update[i].node;
-    tg_plan_options options = {.train = true, .arena = p->arena};
+    tg_plan_options options = {.train = true,
+                               .arena = p->arena,
+                               .device = l->device,
+                               .mixed = tg_device_mixed(l->device),
+                               .ahead = true};
     guise_status st = tg_plan_open(&s->plan, s->graph, out, n, &options, e);
     if (!st) st = nn_bind(l->params, s->graph, s->plan, e);
     for (int i = 0; !st && i < p->others; i++)
@@ -183,14 +200,15 @@ guise_status train_step_open(train_step *s, train_learner *l, const train_step_p
 guise_status train_step_run(train_step *s, train_learner *l, base_error *e)
 {
     // what this graph has no gradient for must not keep that of another one
-    memset(l->grad, 0, l->floats * sizeof *l->grad);
+    guise_status st = tg_zero(l->device, l->grad, l->floats, e);
     if (s->exchange) train_exchange_begin(s->exchange);
-    guise_status st = tg_plan_run(s->plan, e);
+    if (!st) st = tg_plan_run(s->plan, e);
+    if (!st && s->exchange) st = tg_wait(l->device, e);
     if (!st && s->exchange) st = train_exchange_end(s->exchange, e);
     float *w = nn_params_data(l->params);
     for (size_t i = 0; !st && i < s->updates; i++) {
         const nn_entry *to = s->update[i].entry;
-        memcpy(w + to->offset, tg_plan_value(s->plan, s->update[i].node), to->count * sizeof *w);
+        st = tg_plan_move(s->plan, s->update[i].node, w + to->offset, e);
     }
     return st;
 }

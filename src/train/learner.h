@@ -11,10 +11,14 @@ typedef struct {
     int64_t steps;         // of Adam
     double fast_rate;      // steps of weights whose names hold fast_name are so many times as long;
     const char *fast_name; // NULL: all alike
+    tg_device *device;     // where all of it is, or NULL
+    nn_mover *mover;       // on a device
 } train_learner;
 
 // Open an empty store; build the network in a graph; then settle: initial values and memory.
 guise_status train_learner_open(train_learner *l, base_error *e);
+// Before it settles: train on a device. The host may touch the learner's memory after tg_wait.
+guise_status train_learner_place(train_learner *l, tg_device *device, base_error *e);
 guise_status train_learner_settle(train_learner *l, uint64_t seed, bool average, base_error *e);
 // Weights whose names hold `name` take steps `rate` times as long (rate 1, name NULL: none do).
 guise_status train_learner_hurry(train_learner *l, const char *name, double rate, base_error *e);

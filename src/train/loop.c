@@ -134,7 +134,8 @@ static guise_status open_run(train_run *r, base_error *e)
 {
     guise_status s = open_recipe(r, e);
     if (!s) s = open_identity(r, e);
-    if (!s) s = train_work_open(&r->work, &r->o, &r->identity, r->c->team, e);
+    if (!s) s = tg_device_open(&r->device, r->c->device, NULL, e);
+    if (!s) s = train_work_open(&r->work, &r->o, &r->identity, r->c->team, r->device, e);
     if (!s) s = open_data(r, e);
     if (!s && train_cache_length(r->cache) != r->identity.length)
         s = base_fail(e, GUISE_BAD_FILE, "the cached vectors have another length than %s gives",
@@ -157,7 +158,18 @@ static void close_run(train_run *r)
     train_cache_close(&r->cache);
     train_cache_close(&r->held_cache);
     train_identity_close(&r->identity);
+    tg_device_close(&r->device);
     base_free(r->options_text);
+}
+
+static bool due(const train_run *r, int every) { return every > 0 && r->step % every == 0; }
+
+// Does somebody look at losses or weights now? Else steps on a device follow each other unwatched.
+static bool looked_at(const train_run *r)
+{
+    const train_options *o = &r->o;
+    return due(r, o->log_every) || due(r, o->measure_every) || due(r, o->sample_every) ||
+           due(r, o->save_every) || r->step == o->steps || r->stopped;
 }
 
 static guise_status one_step(train_run *r, base_error *e)
@@ -170,6 +182,7 @@ static guise_status one_step(train_run *r, base_error *e)
     r->step = step;
     r->lines++;
     for (int i = 0; i < TRAIN_LOSSES; i++) r->sum[i] += value[i];
+    if (looked_at(r) && (s = train_work_read(&r->work, step, r->sum, e))) return s;
     r->seconds += base_seconds() - start;
     return GUISE_OK;
 }
@@ -233,8 +246,6 @@ static guise_status measure(train_run *r, base_error *e)
     return GUISE_OK;
 }
 
-static bool due(const train_run *r, int every) { return every > 0 && r->step % every == 0; }
-
 // What is shown after a step: log, measurement, samples.
 static guise_status show_step(train_run *r, double began, base_error *e)
 {
@@ -263,6 +274,8 @@ static guise_status after_step(train_run *r, double began, double *saved, base_e
     if (!s) s = train_together_agree(r, &save, e);
     save |= due(r, r->o.save_every) || r->step == r->o.steps || r->stopped;
     if (s || !save) return s;
+    s = train_work_read(&r->work, r->step, r->sum, e);
+    if (s) return s;
     *saved = base_seconds();
     return leads(r) ? train_checkpoint_write(r, e) : GUISE_OK;
 }

@@ -11,6 +11,7 @@ typedef struct {
     char *options_text; // all of o
     train_identity identity;
     train_cache *cache, *held_cache; // of people held out, where the system measures on them
+    tg_device *device;               // where steps run; NULL: the CPU
     train_work work;
     train_swapper swapper; // of network 0, where it swaps
     train_pairs held;      // n 0: no samples, no measuring

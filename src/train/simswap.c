@@ -234,7 +234,7 @@ static guise_status open(train_work *w, base_error *e)
     state *own = w->own;
     size_t n = (size_t)w->rows;
     w->batch.sources = !strcmp(((const options *)(const void *)o->own)->real, "source");
-    own->fake = base_alloc(n * 3 * (size_t)o->size * (size_t)o->size, sizeof *own->fake);
+    own->fake = tg_floats(w->device, n * 3 * (size_t)o->size * (size_t)o->size);
     guise_status s = own->fake ? GUISE_OK : base_no_memory(e);
     if (!s) s = train_work_learn(w, 0, build_generator, o->ema > 0, e);
     if (s || o->adv_from < 0) return s;
@@ -245,7 +245,7 @@ static guise_status open(train_work *w, base_error *e)
 static void close(train_work *w)
 {
     state *own = w->own;
-    base_free(own->fake);
+    tg_floats_free(w->device, own->fake);
 }
 
 static guise_status step_d(train_work *w, int step, base_rng *r, double *value, base_error *e)

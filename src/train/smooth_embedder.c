@@ -388,6 +388,7 @@ static const train_recipe recipes[] = {
 const train_system train_smooth_embedder = {
     .name = "smooth-embedder",
     .shared = true,
+    .looks = true, // steps of SGD are taken by the host, which must have waited
     .fields = fields,
     .options = sizeof(options),
     .recipes = recipes,

@@ -161,7 +161,7 @@ static guise_status open(train_work *w, base_error *e)
     state *own = w->own;
     size_t n = (size_t)w->rows;
     w->kept[0] = (train_kept){"r1", &own->r1, 1};
-    own->fake = base_alloc(n * 3 * (size_t)o->size * (size_t)o->size, sizeof *own->fake);
+    own->fake = tg_floats(w->device, n * 3 * (size_t)o->size * (size_t)o->size);
     guise_status s = own->fake ? GUISE_OK : base_no_memory(e);
     if (!s) s = train_work_learn(w, 0, build_generator, o->ema > 0, e);
     if (!s && o->adv_from >= 0) s = train_work_learn(w, 1, build_discriminator, false, e);
@@ -171,7 +171,7 @@ static guise_status open(train_work *w, base_error *e)
 static void close(train_work *w)
 {
     state *own = w->own;
-    base_free(own->fake);
+    tg_floats_free(w->device, own->fake);
 }
 
 static guise_status step_d(train_work *w, int step, double rate, double *value, base_error *e)
@@ -290,6 +290,7 @@ static const train_recipe recipes[] = {
 const train_system train_smoothswap = {
     .name = "smoothswap",
     .shared = true,
+    .looks = true, // at R1, which is shown also in steps that do not compute it
     .fields = fields,
     .options = sizeof(options),
     .recipes = recipes,

@@ -226,7 +226,7 @@ static guise_status open_arrays(train_work *w, base_error *e)
     for (int side = 4; side <= w->o->size; side *= 2) own->layers += 2;
     if (own->layers > MAPS)
         return base_fail(e, GUISE_BAD_ARGUMENT, "size=%d: StyleGAN2 goes up to 1024", w->o->size);
-    own->fake = base_alloc(n * image, sizeof *own->fake);
+    own->fake = tg_floats(w->device, n * image);
     own->path_noise = base_alloc((size_t)half(w) * image, sizeof *own->path_noise);
     own->keep = base_alloc((size_t)own->layers, sizeof *own->keep);
     bool ok = own->fake && own->path_noise && own->keep;
@@ -264,7 +264,7 @@ static guise_status open(train_work *w, base_error *e)
 static void close(train_work *w)
 {
     state *own = w->own;
-    base_free(own->fake);
+    tg_floats_free(w->device, own->fake);
     base_free(own->path_noise);
     base_free(own->keep);
     for (int i = 0; i < 2; i++) base_free(own->z[i]);

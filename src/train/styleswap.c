@@ -257,7 +257,7 @@ static guise_status open(train_work *w, base_error *e)
 {
     state *own = w->own;
     size_t n = (size_t)w->rows, area = (size_t)w->o->size * (size_t)w->o->size;
-    own->fake = base_alloc(n * 3 * area, sizeof *own->fake);
+    own->fake = tg_floats(w->device, n * 3 * area);
     own->share = base_alloc(n, sizeof *own->share);
     own->truth = base_alloc(n * area, sizeof *own->truth);
     own->noise = base_alloc((size_t)half(w) * 3 * area, sizeof *own->noise);
@@ -276,7 +276,7 @@ static guise_status open(train_work *w, base_error *e)
 static void close(train_work *w)
 {
     state *own = w->own;
-    base_free(own->fake);
+    tg_floats_free(w->device, own->fake);
     base_free(own->share);
     base_free(own->truth);
     base_free(own->noise);

@@ -8,8 +8,9 @@
 #include "train/data.h"
 #include "train/learner.h"
 #include "train/networks.h"
+#include "train/tally.h"
 
-enum { TRAIN_LOSSES = 20, TRAIN_NETWORKS = 3, TRAIN_PHASES = 12, TRAIN_KEPT = 4 };
+enum { TRAIN_LOSSES = TRAIN_TALLIES, TRAIN_NETWORKS = 3, TRAIN_PHASES = 12, TRAIN_KEPT = 4 };
 
 // One planned graph: a gradient of one network.
 typedef struct {
@@ -41,6 +42,8 @@ typedef struct {
     const train_options *o;                // borrowed, as the next two are
     const train_identity *identity;        // the frozen recogniser; network NULL: none
     base_team *team;                       // processes that train together; NULL: one
+    tg_device *device;                     // where steps run, borrowed; NULL: the CPU
+    train_tally tally;                     // of losses; plan NULL: each step reads them at once
     int rows;                              // of a batch, in this process; o->batch: in all
     const train_cache *cache;              // set before the first batch; NULL in benchmarks
     const train_cache *held;               // with system->held_out; NULL: nobody is held out
@@ -66,6 +69,7 @@ struct train_system {
     bool shared;                 // can be trained by several processes, as step says
     bool (*taught)(const train_options *o); // with that: yet these options need one; NULL: none
     bool held_out; // measures on crops of people whom no step sees, if there are any
+    bool looks;    // a step looks at its losses, so that a device cannot keep them
     size_t state;  // size of train_work.own
     guise_status (*check)(const train_options *o, base_error *e); // further bounds; NULL: none
     // The photos that options name, in place of DATA's, and the crops to take of them; NULL:
@@ -109,13 +113,16 @@ bool train_takes_identity(const train_options *o);
 // Opens all: batch, network 0 and, where adv_from is not negative, network 1 by name, then the
 // system. Closing is right after any failure.
 guise_status train_work_open(train_work *w, const train_options *o, const train_identity *id,
-                             base_team *team, base_error *e);
+                             base_team *team, tg_device *device, base_error *e);
 void train_work_close(train_work *w);
 // Draw a batch and step on it. Errors: GUISE_NO_MEMORY; GUISE_BAD_ARGUMENT where a loss is no
 // number any more.
 guise_status train_work_fill(train_work *w, int step, base_rng *r, base_error *e);
 guise_status train_work_step(train_work *w, int step, base_rng *r, double value[TRAIN_LOSSES],
                              base_error *e);
+// Steps on a device say 0 for their losses. They wait here: all that is queued is done, and losses
+// of steps since the last call are added to sum. Errors as those of steps.
+guise_status train_work_read(train_work *w, int step, double sum[TRAIN_LOSSES], base_error *e);
 
 // For systems.
 typedef struct {

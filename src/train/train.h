@@ -79,6 +79,7 @@ typedef struct {
     const char *detector;  // ONNX file of YuNet, used where there are no landmarks; NULL: none
     const char *measure;   // ONNX file of another recogniser, for measuring; NULL: do not
     const char *licence, *commit; // words for the card; NULL: unknown
+    const char *device;           // where steps run, as tg_device_open takes it; NULL: the CPU
     bool resume;
     int save_seconds; // also a checkpoint each so many seconds; 0: only by steps
     // Processes that train together, each with its share of every batch; NULL: this one alone.

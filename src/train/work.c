@@ -47,10 +47,10 @@ static guise_status share_rows(train_work *w, base_error *e)
 }
 
 guise_status train_work_open(train_work *w, const train_options *o, const train_identity *id,
-                             base_team *team, base_error *e)
+                             base_team *team, tg_device *device, base_error *e)
 {
     const train_system *system = o->system;
-    *w = (train_work){.o = o, .identity = id, .team = team};
+    *w = (train_work){.o = o, .identity = id, .team = team, .device = device};
     w->own = base_alloc(1, system->state ? system->state : 1);
     w->arena = tg_arena_new();
     guise_status s = w->own && w->arena ? GUISE_OK : base_no_memory(e);
@@ -60,6 +60,9 @@ guise_status train_work_open(train_work *w, const train_options *o, const train_
     if (!s && o->adv_from >= 0)
         s = train_network_open(&w->network[1], o->discriminator, o->discriminator_options, e);
     if (!s) s = system->open(w, e);
+    if (!s && w->frozen) s = nn_params_place(w->frozen, device, e);
+    if (!s && device && !system->looks && base_team_size(team) == 1)
+        s = train_tally_open(&w->tally, device, e);
     const model_swapper *swapper = w->network[0].net ? w->network[0].net->swapper : NULL;
     if (!s && swapper) s = train_learner_hurry(&w->learner[0], swapper->fast, o->style_rate, e);
     return s;
@@ -73,6 +76,7 @@ void train_work_close(train_work *w)
         train_learner_close(&w->learner[i]);
         train_network_close(&w->network[i]);
     }
+    train_tally_close(&w->tally);
     tg_arena_free(w->arena);
     nn_params_close(&w->frozen);
     train_batch_close(&w->batch);
@@ -88,19 +92,33 @@ guise_status train_work_fill(train_work *w, int step, base_rng *r, base_error *e
     return s;
 }
 
+static guise_status check_losses(const train_work *w, int step, const double value[TRAIN_LOSSES],
+                                 base_error *e)
+{
+    for (int i = 0; i < TRAIN_LOSSES; i++)
+        if (!isfinite(value[i]))
+            return base_fail(e, GUISE_BAD_ARGUMENT,
+                             "the loss '%s' is no number any more at step %d; resume from the last "
+                             "checkpoint with a lower learning rate (lr=, lr_d=)",
+                             w->o->system->loss[i], step);
+    return GUISE_OK;
+}
+
 guise_status train_work_step(train_work *w, int step, base_rng *r, double value[TRAIN_LOSSES],
                              base_error *e)
 {
     for (int i = 0; i < TRAIN_LOSSES; i++) value[i] = 0;
     train_rates_at(&w->rates, w->o, step);
     guise_status s = w->o->system->step(w, step, r, value, e);
-    for (int i = 0; !s && i < TRAIN_LOSSES; i++)
-        if (!isfinite(value[i]))
-            s = base_fail(e, GUISE_BAD_ARGUMENT,
-                          "the loss '%s' is no number any more at step %d; resume from the last "
-                          "checkpoint with a lower learning rate (lr=, lr_d=)",
-                          w->o->system->loss[i], step);
-    return s;
+    if (!s) s = check_losses(w, step, value, e);
+    return s || !w->tally.plan ? s : train_tally_step(&w->tally, e);
+}
+
+guise_status train_work_read(train_work *w, int step, double sum[TRAIN_LOSSES], base_error *e)
+{
+    if (!w->tally.plan) return tg_wait(w->device, e);
+    guise_status s = train_tally_read(&w->tally, sum, e);
+    return s ? s : check_losses(w, step, sum, e);
 }
 
 guise_status train_work_learn(train_work *w, int i, void (*build)(train_work *w, nn m),
@@ -110,6 +128,7 @@ guise_status train_work_learn(train_work *w, int i, void (*build)(train_work *w,
     tg_graph *g = train_work_graph(w);
     if (!g) return base_no_memory(e);
     guise_status s = train_learner_open(l, e);
+    if (!s) s = train_learner_place(l, w->device, e);
     if (!s) build(w, nn_root(l->params, g, true));
     if (!s) s = tg_check(g, GUISE_BAD_ARGUMENT, e);
     if (!s) s = train_learner_settle(l, (uint64_t)w->o->seed * 2 + (uint64_t)i, average, e);
@@ -185,13 +204,24 @@ guise_status train_phase_open(train_work *w, train_phase *p, const train_tie tie
     return s;
 }
 
+static guise_status read_loss(const train_work *w, const train_phase *p, int i, double *value,
+                              base_error *e)
+{
+    const float *v = tg_plan_value(p->run.plan, p->loss[i]);
+    if (v) *value = (double)v[0];
+    return v ? GUISE_OK : tg_wait(w->device, e); // which says why not
+}
+
 guise_status train_phase_run(train_work *w, train_phase *p, double value[TRAIN_LOSSES],
                              base_error *e)
 {
     guise_status s = train_step_run(&p->run, &w->learner[p->network], e);
+    for (int i = 0; w->tally.plan && !s && i < TRAIN_LOSSES; i++)
+        if (p->loss[i]) s = train_tally_take(&w->tally, p->run.plan, p->loss[i], i, e);
+    if (s || w->tally.plan) return s;
     double seen[TRAIN_LOSSES] = {0};
     for (int i = 0; !s && i < TRAIN_LOSSES; i++)
-        if (p->loss[i]) seen[i] = (double)tg_plan_value(p->run.plan, p->loss[i])[0];
+        if (p->loss[i]) s = read_loss(w, p, i, &seen[i], e);
     if (!s && w->team)
         s = base_team_check(w->team, w->team->sum_double(w->team, seen, TRAIN_LOSSES), e);
     for (int i = 0; !s && i < TRAIN_LOSSES; i++)
