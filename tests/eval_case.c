@@ -1,6 +1,7 @@
 // eval_case.c -- a made set of photos and small networks, for tests of suites.
 #include "eval_case.h"
 #include "media/media.h"
+#include "model/own.h"
 #include "model/smoothswap.h"
 #include "weights/weights.h"
 #include <math.h>
@@ -86,6 +87,27 @@ static guise_status embedder(const char *path, uint64_t seed, base_error *e)
         tg_node *img = tg_input(g, TG_SHAPE(1, 3, 64, 64), "img");
         model_smooth_embedder(nn_root(p, g, false), img, &o, NULL);
         s = save(path, p, g, seed, card, e);
+    }
+    nn_params_close(&p);
+    tg_free(g);
+    return s;
+}
+
+guise_status eval_case_detector(const char *path, base_error *e)
+{
+    static const char *const card[][2] = {{"guise.network", "face-detector"},
+                                          {"guise.options", "width=4"},
+                                          {"guise.size", "64"}, // of its training, no limit
+                                          {NULL, NULL}};
+    const model_face_detector_options o = {.width = 4};
+    model_face_level level[MODEL_FACE_LEVELS];
+    nn_params *p = NULL;
+    tg_graph *g = tg_new();
+    guise_status s = g ? nn_params_open(&p, e) : base_no_memory(e);
+    if (!s) {
+        tg_node *img = tg_input(g, TG_SHAPE(1, 3, 64, 64), "img");
+        model_face_detector(nn_root(p, g, false), img, &o, level);
+        s = save(path, p, g, 5, card, e);
     }
     nn_params_close(&p);
     tg_free(g);

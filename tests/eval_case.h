@@ -15,6 +15,8 @@ guise_status eval_case_landmarks(const char *path, const base_names *keys, base_
 guise_status eval_case_embedder(const char *path, base_error *e);
 // The same with other weights.
 guise_status eval_case_other(const char *path, base_error *e);
+// A face-detector of little size with random weights and its card.
+guise_status eval_case_detector(const char *path, base_error *e);
 // A generator of 32 pixels for these embedders' vectors, with random weights and its card.
 guise_status eval_case_generator(const char *path, base_error *e);
 typedef struct {

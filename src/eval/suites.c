@@ -6,17 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-const eval_suite *const eval_suites[] = {&eval_suite_swap,
-                                         &eval_suite_frames,
-                                         &eval_suite_pairs,
-                                         &eval_suite_identity,
-                                         &eval_suite_smooth,
-                                         &eval_suite_toy,
-                                         &eval_suite_speed,
-                                         &eval_suite_ablation,
-                                         &eval_suite_faceforensics,
-                                         &eval_suite_celeba,
-                                         NULL};
+const eval_suite *const eval_suites[] = {
+    &eval_suite_swap,     &eval_suite_frames,        &eval_suite_pairs,  &eval_suite_identity,
+    &eval_suite_smooth,   &eval_suite_detect,        &eval_suite_toy,    &eval_suite_speed,
+    &eval_suite_ablation, &eval_suite_faceforensics, &eval_suite_celeba, NULL};
 
 const eval_suite *eval_suite_find(const char *name)
 {

@@ -8,6 +8,7 @@ extern const eval_suite eval_suite_frames;        // how steady a generator is o
 extern const eval_suite eval_suite_pairs;         // what a training shows of its progress
 extern const eval_suite eval_suite_identity;      // an embedder on pairs of photos
 extern const eval_suite eval_suite_smooth;        // how smooth an embedder's space is
+extern const eval_suite eval_suite_detect;        // a detector against another one
 extern const eval_suite eval_suite_toy;           // drawn faces, whose right swap is known
 extern const eval_suite eval_suite_speed;         // what a swap costs
 extern const eval_suite eval_suite_ablation;      // SimSwap's variants

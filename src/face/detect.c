@@ -1,5 +1,6 @@
 // detect.c -- YuNet on whole photos. A plan for each padded size, the last few of them kept.
 #include "face/detect.h"
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -153,6 +154,8 @@ static void look_size(const face_detector *d, const base_image *m, int side, int
     *w = (int)fmax(1, floor(m->w * scale + 1e-9));
     *h = (int)fmax(1, floor(m->h * scale + 1e-9));
 }
+
+int detect_side(const face_detector *d) { return d->w ? (d->w < d->h ? d->w : d->h) : INT_MAX; }
 
 guise_status detect_look(face_detector *d, const base_image *m, double least, face_list *out,
                          float *best, base_error *e)

@@ -4,8 +4,10 @@
 #include "face/face.h"
 
 // All cells of one picture at its own size that reach `least`, doubles included, added to out.
+// m fits into what the network takes (detect_side).
 guise_status detect_look(face_detector *d, const base_image *m, double least, face_list *out,
                          float *best, base_error *e);
+int detect_side(const face_detector *d); // longest side of a square that it can look at
 // Better landmarks for a face found in m.
 guise_status detect_steady(face_detector *d, const base_image *m, face *f, base_error *e);
 

@@ -9,13 +9,13 @@ static const int mirrored[FACE_POINTS] = {1, 0, 2, 4, 3};
 static const double sizes[] = {0.8, 1.15}; // of the close-up, 1: eyes 65 pixels apart
 
 // Landmarks to the close-up: FACE_ARCFACE's positions, drawn together around the middle.
-static guise_status close_up(face_transform *t, const face_point p[FACE_POINTS], double size,
-                             bool mirror, base_error *e)
+static guise_status close_up(face_transform *t, const face_point p[FACE_POINTS], int side,
+                             double size, bool mirror, base_error *e)
 {
-    guise_status s = face_align(t, p, FACE_ARCFACE, SIDE, NULL, e);
-    double k = size * 0.875, c = (SIDE - 1) / 2.0; // the eyes are 74 pixels apart in the template
+    guise_status s = face_align(t, p, FACE_ARCFACE, side, NULL, e);
+    double k = size * 0.875, c = (side - 1) / 2.0; // of 256, the template's eyes are 74 apart
     face_transform near = {{k, 0, c - k * c, 0, k, c - k * c}};
-    face_transform flip = {{-1, 0, SIDE - 1, 0, 1, 0}};
+    face_transform flip = {{-1, 0, side - 1, 0, 1, 0}};
     if (!s) *t = face_compose(*t, near);
     if (!s && mirror) *t = face_compose(*t, flip);
     return s;
@@ -48,7 +48,7 @@ static bool same_face(const face_list *l, face_transform back, bool mirror,
 guise_status detect_steady(face_detector *d, const base_image *m, face *f, base_error *e)
 {
     double x[FACE_POINTS] = {0}, y[FACE_POINTS] = {0};
-    int looks = 0;
+    int looks = 0, side = detect_side(d) < SIDE ? detect_side(d) : SIDE;
     for (int i = 0; i < 4; i++) {
         bool mirror = i & 1;
         face_transform t;
@@ -56,8 +56,9 @@ guise_status detect_steady(face_detector *d, const base_image *m, face *f, base_
         face_list l = {0};
         face_point got[FACE_POINTS] = {{0, 0}};
         float best = 0;
-        if (close_up(&t, f->point, sizes[i / 2], mirror, NULL)) return GUISE_OK; // points coincide
-        guise_status s = face_crop_smooth(&view, m, t, SIDE, e);
+        if (close_up(&t, f->point, side, sizes[i / 2], mirror, NULL))
+            return GUISE_OK; // points coincide
+        guise_status s = face_crop_smooth(&view, m, t, side, e);
         if (!s) s = detect_look(d, &view, 0.3, &l, &best, e);
         base_image_free(&view);
         face_suppress(&l, 0.3);
