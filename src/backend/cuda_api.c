@@ -38,6 +38,13 @@ static guise_status open_library(const library *l, void **handle, base_error *e)
                      l->what, l->stem, l->major);
 }
 
+guise_status cuda_api_open(const char *stem, int major, const char *what, void **handle,
+                           base_error *e)
+{
+    *handle = NULL;
+    return open_library(&(library){stem, major, what}, handle, e);
+}
+
 // dlsym gives a data pointer for a function; POSIX has the two alike.
 static bool find(void *handle, const char *name, void *function)
 {

@@ -60,7 +60,10 @@ typedef struct {
 guise_status cuda_api_driver(cuda_api *api, base_error *e);
 guise_status cuda_api_rest(cuda_api *api, base_error *e);     // NVRTC, cuBLASLt and cuDNN
 guise_status cuda_api_compiler(cuda_api *api, base_error *e); // NVRTC alone: to compile, no GPU
-void cuda_api_close(cuda_api *api);                           // what is open
+// Any other library, "libnccl" 2: searched for like these. dlclose ends it.
+guise_status cuda_api_open(const char *stem, int major, const char *what, void **library,
+                           base_error *e);
+void cuda_api_close(cuda_api *api); // what is open
 
 #endif
 #endif

@@ -14,8 +14,8 @@ typedef struct base_team base_team;
 struct base_team {
     int rank, size;             // this process, 0..size - 1
     int local_rank, local_size; // among those on this machine
-    // x[i] becomes its sum over all processes, in all of them the same bits. x lies where plans
-    // have their values: on a GPU, if they run there.
+    bool on_device; // sum, start and finish take addresses of a GPU, and queue their work there
+    // x[i] becomes its sum over all processes, in all of them the same bits.
     int (*sum)(base_team *t, float *x, size_t n);
     int (*sum_double)(base_team *t, double *x, size_t n); // always the host's
     // x[i] becomes its mean over all processes: begun by start, ended for all that was started by

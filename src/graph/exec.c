@@ -138,23 +138,18 @@ guise_status plan_run_step(const tg_plan *p, const plan_step *t, base_error *e)
     return s ? base_no_memory(e) : GUISE_OK;
 }
 
-void tg_plan_watch(tg_plan *p, void (*made)(void *user, const tg_node *out), void *user)
-{
-    p->watch = made;
-    p->watcher = user;
-}
+void tg_plan_watch(tg_plan *p, tg_watch w) { p->watch = w; }
 
 // Outputs are row-major, so what a layout of its own makes is not one.
-static void tell(const tg_plan *p, const plan_step *t)
+void plan_tell(const tg_plan *p, const plan_step *t)
 {
     int id = t->out / 2;
-    const tg_node *out = !(t->out & 1) && p->note[id].output ? tg_at(p->graph, id) : NULL;
-    for (int i = 0; out && i < p->n_outs; i++)
-        if (p->to[i] == out) {
-            p->watch(p->watcher, p->from[i]);
-            return;
-        }
-    p->watch(p->watcher, NULL);
+    const tg_node *out = !(t->out & 1) && p->note[id].output ? tg_at(p->graph, id) : NULL,
+                  *as = NULL;
+    if (!p->watch.made) return;
+    for (int i = 0; out && !as && i < p->n_outs; i++)
+        if (p->to[i] == out) as = p->from[i];
+    p->watch.made(p->watch.user, as);
 }
 
 guise_status tg_plan_run(tg_plan *p, base_error *e)
@@ -167,8 +162,9 @@ guise_status tg_plan_run(tg_plan *p, base_error *e)
         double start = p->options.time ? base_seconds() : 0;
         s = plan_run_step(p, t, e);
         if (p->options.time) t->seconds += base_seconds() - start;
-        if (!s && p->watch) tell(p, t);
+        if (!s) plan_tell(p, t);
     }
+    if (!s && p->watch.made) p->watch.all(p->watch.user);
     p->fixed_done = !s;
     return s;
 }

@@ -120,7 +120,9 @@ static int queue(const tg_plan *p, size_t from)
     for (size_t i = from; !s && i < p->n_steps; i++) {
         if (time) s = cuda_mark_set(d->mark[i]);
         if (!s) s = run_step(p, &p->step[i]);
+        if (!s) plan_tell(p, &p->step[i]);
     }
+    if (!s && p->watch.made) p->watch.all(p->watch.user);
     if (!s && time) s = cuda_mark_set(d->mark[p->n_steps]);
     for (int id = 0; !s && id < p->n_nodes; id++)
         if (comes_back(p, id))

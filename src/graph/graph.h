@@ -169,9 +169,15 @@ const float *tg_plan_value(const tg_plan *p, const tg_node *out); // row-major; 
 // The value of an output to memory of tg_floats, in the order of the work that is queued.
 guise_status tg_plan_move(tg_plan *p, const tg_node *out, float *to, base_error *e);
 void tg_plan_params_changed(tg_plan *p); // packed copies of params are made again
-// Call made(user, out) in every run after each step: out is the output that it has made, or NULL
-// where it makes none. On a GPU the step has been queued by then. made NULL: no more.
-void tg_plan_watch(tg_plan *p, void (*made)(void *user, const tg_node *out), void *user);
+// Call made(user, out) in every run after each step, out the output that it has made or NULL, and
+// all(user) after the last one. On a GPU steps have been queued by then, not done; a run that
+// repeats a recorded one repeats what these calls queued, and calls nobody. made NULL: no more.
+typedef struct {
+    void (*made)(void *user, const tg_node *out);
+    void (*all)(void *user);
+    void *user;
+} tg_watch;
+void tg_plan_watch(tg_plan *p, tg_watch w);
 size_t tg_plan_bytes(const tg_plan *p); // its share of an arena, and what it keeps, together
 size_t tg_plan_kept(const tg_plan *p);  // packed weights and other values from run to run
 

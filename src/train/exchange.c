@@ -42,6 +42,15 @@ static void made(void *user, const tg_node *out)
     if (!x->status) x->status = x->team->poke(x->team);
 }
 
+// A gradient that depends on constants alone is made in the first run only: its bucket is started
+// here.
+static void all(void *user)
+{
+    train_exchange *x = user;
+    for (size_t i = x->buckets; i-- > 0;) start(x, &x->bucket[i]);
+    if (!x->status) x->status = x->team->finish(x->team);
+}
+
 // Gradients lie in the order of creation, that of the forward pass; so the last bucket is the first
 // to be full.
 static void fill(train_exchange *x, const nn_params *p, tg_node *const grad[])
@@ -74,7 +83,7 @@ guise_status train_exchange_open(train_exchange **x, base_team *team, tg_plan *p
         return base_no_memory(e);
     }
     fill(n, p, grad);
-    tg_plan_watch(plan, made, n);
+    tg_plan_watch(plan, (tg_watch){made, all, n});
     return GUISE_OK;
 }
 
@@ -98,8 +107,5 @@ void train_exchange_begin(train_exchange *x)
 
 guise_status train_exchange_end(train_exchange *x, base_error *e)
 {
-    // A gradient that depends on constants alone is made in the first run only.
-    for (size_t i = x->buckets; i-- > 0;) start(x, &x->bucket[i]);
-    if (!x->status) x->status = x->team->finish(x->team);
     return base_team_check(x->team, x->status, e);
 }

@@ -13,7 +13,8 @@ guise_status train_exchange_open(train_exchange **x, base_team *team, tg_plan *p
                                  base_error *e);
 void train_exchange_close(train_exchange **x); // NULL is fine
 void train_exchange_begin(train_exchange *x);  // before a run of plan
-// After it: waits until flat is the mean over all processes. Errors: GUISE_IO.
+// After it: flat is the mean over all processes; on a GPU for what is queued from here on. Errors:
+// GUISE_IO.
 guise_status train_exchange_end(train_exchange *x, base_error *e);
 
 #endif

@@ -31,41 +31,26 @@ static int cpu(const tg_call *c)
     return t->sum(t, c->out, n);
 }
 
-static float widen(uint16_t half) // bf16 is a float's upper half
+// Where the team's sums are of the host's arrays, processes meet there. That waits, so runs with it
+// are not recorded.
+static int on_host(const tg_gpu_call *c, base_team *t, size_t n)
 {
-    uint32_t bits = (uint32_t)half << 16;
-    float v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
+    float *v = base_alloc(n, sizeof *v);
+    int s = v ? cuda_download(c->device, v, c->x[0].at, n * sizeof *v) : GUISE_NO_MEMORY;
+    if (!s) s = t->sum(t, v, n);
+    if (!s) s = cuda_upload(c->device, c->out.at, v, n * sizeof *v);
+    base_free(v);
+    return s;
 }
 
-static uint16_t narrow(float v) // to nearest, ties to even
-{
-    uint32_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    uint32_t up = bits + 0x7fff + (bits >> 16 & 1);
-    return (uint16_t)((v != v ? bits | 0x400000 : up) >> 16);
-}
-
-// Processes meet on the host. That waits, so runs with this op are not recorded.
+// Rows are in single precision, whatever the pictures of a plan are kept in.
 static int gpu(const tg_gpu_call *c)
 {
     base_team *t = team_of(c->y);
     size_t n = (size_t)tg_count(c->y->shape);
-    size_t in = n * cuda_size(c->x[0].type), out = n * cuda_size(c->out.type);
-    float *v = base_alloc(n, sizeof *v);
-    uint16_t *half = base_alloc(n, sizeof *half);
-    bool halves = c->x[0].type == CUDA_BF16;
-    int s = v && half ? 0 : GUISE_NO_MEMORY;
-    if (!s) s = cuda_download(c->device, halves ? (void *)half : (void *)v, c->x[0].at, in);
-    for (size_t i = 0; !s && halves && i < n; i++) v[i] = widen(half[i]);
-    if (!s) s = t->sum(t, v, n);
-    halves = c->out.type == CUDA_BF16;
-    for (size_t i = 0; !s && halves && i < n; i++) half[i] = narrow(v[i]);
-    if (!s) s = cuda_upload(c->device, c->out.at, halves ? (void *)half : (void *)v, out);
-    base_free(v);
-    base_free(half);
-    return s;
+    if (!t->on_device) return on_host(c, t, n);
+    int s = cuda_copy(c->device, c->out.at, c->x[0].at, n * sizeof(float));
+    return s ? s : t->sum(t, (float *)(uintptr_t)c->out.at, n);
 }
 
 // Two processes that always have the same.
@@ -84,13 +69,17 @@ static const base_team twins = {.size = 2, .sum = twice, .sum_double = twice_dou
 static tg_node *sample(tg_graph *g, base_rng *r)
 {
     base_team *t = (base_team *)(uintptr_t)&twins; // nothing in it changes
-    return tg_all_sum_of(tg_randn(g, r, tg_small_shape(r)), t);
+    tg_node *x = tg_randn(g, r, TG_SHAPE(base_rng_range(r, 1, 27)));
+    return tg_all_sum_of(x, t);
 }
 
 tg_node *tg_all_sum_of(tg_node *x, base_team *team)
 {
-    if (base_team_size(team) < 2) return x;
-    return tg_make(&tg_op_all_sum, 1, (tg_node *[]){x}, &(all_args){team}, sizeof(all_args));
+    if (base_team_size(team) < 2 || !x) return x;
+    // in a row: pictures may be kept in lower precision, which sums are not
+    tg_node *row = tg_reshape(x, TG_SHAPE(tg_count(x->shape)));
+    row = tg_make(&tg_op_all_sum, 1, &row, &(all_args){team}, sizeof(all_args));
+    return tg_reshape(row, x->shape);
 }
 
 tg_node *tg_all_sum(tg_node *x) { return x ? tg_all_sum_of(x, tg_team_of(x)) : NULL; }
@@ -126,4 +115,4 @@ tg_node *tg_own_rows(tg_node *x)
 }
 
 TG_OP(all_sum, "y = sum of x over all processes", .shape = tg_same_shape, .vjp = vjp, .ref = ref,
-      .cpu = cpu, .gpu = gpu, .flags = TG_FOLLOW | TG_LINEAR, .sample = sample);
+      .cpu = cpu, .gpu = gpu, .flags = TG_LINEAR, .sample = sample);
