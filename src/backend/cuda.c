@@ -44,6 +44,7 @@ int cuda_use(cuda_device *d) { return cuda_check(d, d->api.cuCtxSetCurrent(d->co
 
 const char *cuda_trouble(const cuda_device *d) { return d->trouble; }
 cuda_wish cuda_wish_of(const cuda_device *d) { return d->wish; }
+bool cuda_has_bf16(const cuda_device *d) { return d->major >= 8; }
 
 int cuda_settle(cuda_device *d)
 {

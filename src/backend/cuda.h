@@ -98,6 +98,7 @@ cuda_divide cuda_divide_by(int64_t d);
 // Element types in memory. All sums are single precision.
 typedef enum { CUDA_F32, CUDA_BF16 } cuda_type;
 size_t cuda_size(cuda_type t);
+bool cuda_has_bf16(const cuda_device *d); // multiplies it: compute capability 8.0 and above
 typedef struct {
     cuda_at at;
     cuda_type type;

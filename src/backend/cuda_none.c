@@ -22,6 +22,12 @@ void cuda_describe(cuda_facts *f)
 void cuda_close(cuda_device **d) { (void)d; }
 const char *cuda_trouble(const cuda_device *d) { return (void)d, why; }
 cuda_wish cuda_wish_of(const cuda_device *d) { return (void)d, (cuda_wish){0}; }
+
+bool cuda_has_bf16(const cuda_device *d)
+{
+    (void)d;
+    return false;
+}
 cuda_at cuda_alloc(cuda_device *d, cuda_kind kind, size_t bytes)
 {
     return (void)d, (void)kind, (void)bytes, (cuda_at)0;

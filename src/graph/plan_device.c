@@ -38,7 +38,8 @@ static int note_of(const tg_node *x, const unsigned char *note)
 // memory of somebody else's.
 static guise_status choose_types(tg_plan *p, base_error *e)
 {
-    if (!p->options.mixed && !p->options.fast) return GUISE_OK;
+    bool wanted = p->options.mixed || p->options.fast;
+    if (!wanted || !cuda_has_bf16(p->on->cuda)) return GUISE_OK;
     unsigned char *note = base_alloc((size_t)p->n_nodes, 1);
     if (!note) return base_no_memory(e);
     for (int id = 0; id < p->n_nodes; id++) {

@@ -250,7 +250,7 @@ static cublasStatus_t read_problem(problem *p, cublasLtMatmulDesc_t d, cublasLtM
     for (int i = 0; i < 4; i++) {
         if (!from[i]) return CUBLAS_STATUS_INVALID_VALUE;
         memcpy(&p->l[i], from[i], sizeof p->l[i]);
-        if (!good_layout(&p->l[i]) || p->l[i].batch != p->l[3].batch)
+        if (!good_layout(&p->l[i]) || p->l[i].batch != p->l[0].batch)
             return CUBLAS_STATUS_INVALID_VALUE;
     }
     bool ta = p->d.trans[0] == CUBLAS_OP_T, tb = p->d.trans[1] == CUBLAS_OP_T;

@@ -67,7 +67,7 @@ static bool here(void)
     if (real.tried) return real.library;
     real.tried = true;
     if (!path || !*path) return false;
-    real.library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+    real.library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     bool good =
         real.library && get("cudnnBackendCreateDescriptor", &real.create) &&
         get("cudnnBackendDestroyDescriptor", &real.destroy) &&

@@ -50,7 +50,7 @@ bool real_nvrtc_takes(const char *text, int n, const char *const *options, char 
 {
     const char *path = getenv("GUISE_STANDIN_NVRTC"), *archs = getenv("GUISE_STANDIN_ARCHS");
     if (!path || !*path) return true;
-    if (!library) library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+    if (!library) library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!library) {
         *log = strdup(dlerror());
         return false;
