@@ -147,6 +147,13 @@ static guise_status open_library(joined *j, base_error *e)
     return s;
 }
 
+// Have all processes come so far? Who goes on alone waits for ever.
+static bool agree(base_team *t, int status)
+{
+    double lost = status != 0;
+    return !sum_double(t, &lost, 1) && lost == 0;
+}
+
 // The first process makes a name for the meeting, which the others get from it.
 static int meet(base_team *t)
 {
@@ -160,7 +167,8 @@ static int meet(base_team *t)
     if (!s) s = check_driver(t, api->cuEventCreate(&j->ready, CU_EVENT_DISABLE_TIMING), "an event");
     if (!s) s = check_driver(t, api->cuEventCreate(&j->done, CU_EVENT_DISABLE_TIMING), "an event");
     if (!s && t->rank == 0) s = check(t, j->ncclGetUniqueId(&id));
-    if (!s) s = broadcast(t, &id, sizeof id);
+    if (!agree(t, s)) return s ? s : failed(t, "another process cannot use it");
+    s = broadcast(t, &id, sizeof id);
     return s ? s : check(t, j->ncclCommInitRank(&j->comm, t->size, id, t->rank));
 }
 
@@ -187,8 +195,13 @@ guise_status cuda_team_open(base_team **t, cuda_device *d, base_team *host, base
     n->close = close;
     n->own = j;
     guise_status s = open_library(j, e);
-    if (!s && meet(n))
-        s = base_fail(e, GUISE_BAD_ARGUMENT, "several GPUs cannot be used: %s", n->why);
+    if (!agree(n, s) && !s)
+        s = base_fail(e, GUISE_BAD_ARGUMENT, "several GPUs cannot be used: %s",
+                      "another process has no NCCL");
+    int met = s ? 0 : meet(n);
+    if (!s && !agree(n, met))
+        s = base_fail(e, GUISE_BAD_ARGUMENT, "several GPUs cannot be used: %s",
+                      met ? n->why : "another process could not join");
     *t = n;
     if (s) base_team_close(t, false);
     return s;

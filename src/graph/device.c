@@ -1,4 +1,5 @@
 // device.c -- the devices that plans run on, by name, and memory that they share with the host.
+#include "backend/cuda_team.h"
 #include "graph/plan_device.h"
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,12 @@ void tg_device_close(tg_device **device)
 }
 
 cuda_device *tg_device_cuda(const tg_device *d) { return d ? d->cuda : NULL; }
+
+guise_status tg_device_join(tg_device *d, struct base_team *host, struct base_team **t,
+                            base_error *e)
+{
+    return cuda_team_open(t, d->cuda, host, e);
+}
 
 bool tg_device_owns(const tg_device *d, const void *p, size_t bytes)
 {

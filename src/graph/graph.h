@@ -23,6 +23,7 @@ enum { TG_MAX_RANK = 6, TG_MAX_IN = 8 };
 
 typedef struct tg_graph tg_graph; // opaque arena
 typedef struct tg_node tg_node;   // value, owned by its graph
+struct base_team;                 // base/team.h
 
 typedef struct {
     int rank;
@@ -52,7 +53,6 @@ int64_t tg_dim(const tg_node *x, int i); // 0 for NULL or outside the rank
 // The batch of g is one process's share of a larger one (base/team.h): sums over a batch then go
 // over all processes, which build the same graph and run its plans together. team is borrowed;
 // NULL: alone.
-struct base_team;
 void tg_join(tg_graph *g, struct base_team *team);
 struct base_team *tg_team_of(const tg_node *x);
 // "[1,3,64,64]" into the given buffer, which is returned.
@@ -106,6 +106,11 @@ guise_status tg_copy(tg_device *d, float *to, const float *from, size_t n, base_
 guise_status tg_zero(tg_device *d, float *to, size_t n, base_error *e);
 // Until all that was queued is done. Errors: the first failure since the last time.
 guise_status tg_wait(tg_device *d, base_error *e);
+
+// A team whose sums go from device to device (backend/cuda_team.h): for graphs whose plans run on
+// d. Ended by base_team_close before d is. Errors: as of cuda_team_open.
+guise_status tg_device_join(tg_device *d, struct base_team *host, struct base_team **t,
+                            base_error *e);
 
 // Plans.
 typedef struct tg_plan tg_plan;

@@ -21,7 +21,8 @@ struct train_exchange {
     bucket *bucket;
     gradient *grad; // by bucket
     size_t buckets, grads;
-    int status; // of the first exchange that could not be started in this run
+    tg_device *device; // to wait for; NULL: the team's sums are where the plan runs
+    int status;        // of the first exchange that could not be started in this run
 };
 
 static void start(train_exchange *x, bucket *b)
@@ -71,11 +72,12 @@ static void fill(train_exchange *x, const nn_params *p, tg_node *const grad[])
 
 guise_status train_exchange_open(train_exchange **x, base_team *team, tg_plan *plan,
                                  const nn_params *p, tg_node *const grad[], float *flat,
-                                 base_error *e)
+                                 tg_device *device, base_error *e)
 {
     train_exchange *n = *x = base_alloc(1, sizeof *n);
     if (!n) return base_no_memory(e);
     *n = (train_exchange){.team = team, .flat = flat};
+    if (!team->on_device) n->device = device;
     n->bucket = base_alloc(nn_params_n(p) + 1, sizeof *n->bucket);
     n->grad = base_alloc(nn_params_n(p) + 1, sizeof *n->grad);
     if (!n->bucket || !n->grad) {
@@ -83,7 +85,7 @@ guise_status train_exchange_open(train_exchange **x, base_team *team, tg_plan *p
         return base_no_memory(e);
     }
     fill(n, p, grad);
-    tg_plan_watch(plan, (tg_watch){made, all, n});
+    if (!n->device) tg_plan_watch(plan, (tg_watch){made, all, n});
     return GUISE_OK;
 }
 
@@ -107,5 +109,7 @@ void train_exchange_begin(train_exchange *x)
 
 guise_status train_exchange_end(train_exchange *x, base_error *e)
 {
-    return base_team_check(x->team, x->status, e);
+    guise_status s = tg_wait(x->device, e);
+    if (!s && x->device) all(x);
+    return s ? s : base_team_check(x->team, x->status, e);
 }

@@ -8,9 +8,11 @@ typedef struct train_exchange train_exchange;
 
 // Watches plan (tg_plan_watch): grad[i], NULL or an output bound to flat + the offset of entry i of
 // p, travels once all of its bucket, neighbours in flat, has been made.
+// Where the plan runs on a device, but the team's sums are the host's, all of flat travels at the
+// end, after tg_wait.
 guise_status train_exchange_open(train_exchange **x, base_team *team, tg_plan *plan,
                                  const nn_params *p, tg_node *const grad[], float *flat,
-                                 base_error *e);
+                                 tg_device *device, base_error *e);
 void train_exchange_close(train_exchange **x); // NULL is fine
 void train_exchange_begin(train_exchange *x);  // before a run of plan
 // After it: flat is the mean over all processes; on a GPU for what is queued from here on. Errors:

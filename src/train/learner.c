@@ -178,7 +178,8 @@ static guise_status open_plan(train_step *s, train_learner *l, const train_step_
         if (grad[i])
             st = tg_plan_bind(s->plan, grad[i], l->grad + nn_params_entry(l->params, i)->offset, e);
     if (!st && base_team_size(p->team) > 1)
-        st = train_exchange_open(&s->exchange, p->team, s->plan, l->params, grad, l->grad, e);
+        st = train_exchange_open(&s->exchange, p->team, s->plan, l->params, grad, l->grad,
+                                 l->device, e);
     return st;
 }
 
@@ -203,7 +204,6 @@ guise_status train_step_run(train_step *s, train_learner *l, base_error *e)
     guise_status st = tg_zero(l->device, l->grad, l->floats, e);
     if (s->exchange) train_exchange_begin(s->exchange);
     if (!st) st = tg_plan_run(s->plan, e);
-    if (!st && s->exchange) st = tg_wait(l->device, e);
     if (!st && s->exchange) st = train_exchange_end(s->exchange, e);
     float *w = nn_params_data(l->params);
     for (size_t i = 0; !st && i < s->updates; i++) {

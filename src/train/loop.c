@@ -130,12 +130,25 @@ static bool swaps(const train_run *r)
     return r->work.network[0].net->swapper && !r->o.system->sample;
 }
 
+// From device to device where they can be joined; else by way of the host, which is slower.
+static guise_status open_team(train_run *r, base_error *e)
+{
+    base_error why = {0};
+    r->team = r->c->team;
+    if (!r->team || !r->device) return GUISE_OK;
+    guise_status s = tg_device_join(r->device, r->team, &r->devices, &why);
+    if (!s) r->team = r->devices;
+    if (s && leads(r)) base_log("sums over processes go by way of the host: %s", why.text);
+    return s == GUISE_NO_MEMORY ? base_no_memory(e) : GUISE_OK;
+}
+
 static guise_status open_run(train_run *r, base_error *e)
 {
     guise_status s = open_recipe(r, e);
     if (!s) s = open_identity(r, e);
     if (!s) s = tg_device_open(&r->device, r->c->device, NULL, e);
-    if (!s) s = train_work_open(&r->work, &r->o, &r->identity, r->c->team, r->device, e);
+    if (!s) s = open_team(r, e);
+    if (!s) s = train_work_open(&r->work, &r->o, &r->identity, r->team, r->device, e);
     if (!s) s = open_data(r, e);
     if (!s && train_cache_length(r->cache) != r->identity.length)
         s = base_fail(e, GUISE_BAD_FILE, "the cached vectors have another length than %s gives",
@@ -149,7 +162,7 @@ static guise_status open_run(train_run *r, base_error *e)
     return !s && leads(r) ? train_log_open(r, e) : s;
 }
 
-static void close_run(train_run *r)
+static void close_run(train_run *r, bool well)
 {
     if (r->csv) fclose(r->csv);
     train_pairs_close(&r->held);
@@ -158,6 +171,7 @@ static void close_run(train_run *r)
     train_cache_close(&r->cache);
     train_cache_close(&r->held_cache);
     train_identity_close(&r->identity);
+    base_team_close(&r->devices, well);
     tg_device_close(&r->device);
     base_free(r->options_text);
 }
@@ -299,6 +313,6 @@ guise_status train_start(const train_config *c, base_error *e)
     }
     if (!s && leads(&r)) s = finish(&r, e);
     if (c->team) c->team->waits = NULL;
-    close_run(&r);
+    close_run(&r, !s);
     return s;
 }

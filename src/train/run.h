@@ -12,6 +12,7 @@ typedef struct {
     train_identity identity;
     train_cache *cache, *held_cache; // of people held out, where the system measures on them
     tg_device *device;               // where steps run; NULL: the CPU
+    base_team *team, *devices;       // of the steps: c->team, or its devices; the latter or NULL
     train_work work;
     train_swapper swapper; // of network 0, where it swaps
     train_pairs held;      // n 0: no samples, no measuring

@@ -42,8 +42,10 @@ guise_status train_together_begin(train_run *r, base_error *e)
 {
     base_team *t = r->c->team;
     if (!t) return GUISE_OK;
+    guise_status s = tg_wait(r->device, e);
+    if (s) return s;
     uint64_t mine = state_of(r), first = mine;
-    guise_status s = base_team_check(t, t->broadcast(t, &first, sizeof first), e);
+    s = base_team_check(t, t->broadcast(t, &first, sizeof first), e);
     double differ = mine != first;
     if (!s) s = base_team_check(t, t->sum_double(t, &differ, 1), e);
     if (!s && differ > 0)

@@ -67,8 +67,9 @@ begin() { # DIR
     done
     ranks=
     for k in 0 1; do
-        for p in $(pgrep -P $launcher); do
-            tr '\0' '\n' <"/proc/$p/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$k" && ranks="$ranks $p"
+        for p in /proc/[0-9]*; do
+            [ "$p/exe" -ef "$guise" ] && [ "$p/cwd" -ef . ] || continue
+            tr '\0' '\n' <"$p/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$k" && ranks="$ranks ${p#/proc/}"
         done
     done
 }

@@ -40,17 +40,23 @@ static double seconds(void)
 }
 
 // Wait, and leave the processor to whoever has something to do: there may be more processes than
-// processors.
-static int wait_for(base_team *t, MPI_Request *r)
+// processors. Where `asleep`, what takes long is waited for so (a measurement of the first
+// process); not where much data is on its way, which goes on in calls of MPI only.
+static int wait_for(base_team *t, MPI_Request *r, bool asleep)
 {
-    enum { SPIN = 64, LOOK = 256 };
-    double last = seconds();
+    enum { SPIN = 64, LONG = 50, NAP = 500000 }; // tests; milliseconds; nanoseconds
+    double begun = seconds(), last = begun;
     for (long i = 1;; i++) {
         int done = 0, code = MPI_Test(r, &done, MPI_STATUS_IGNORE);
         if (code || done) return failed(t, code);
-        if (i > SPIN) sched_yield();
-        if (i % LOOK || seconds() < last + 0.1) continue;
-        last = seconds();
+        if (i <= SPIN) continue;
+        double now = seconds();
+        if (!asleep || now < begun + 1e-3 * LONG)
+            sched_yield();
+        else
+            nanosleep(&(struct timespec){0, NAP}, NULL);
+        if (now < last + 0.1) continue;
+        last = now;
         if (t->waits) t->waits(t->user);
     }
 }
@@ -64,7 +70,7 @@ static int sum_of(base_team *t, void *x, size_t n, size_t size, MPI_Datatype typ
         MPI_Request r = MPI_REQUEST_NULL;
         s = failed(t, MPI_Iallreduce(MPI_IN_PLACE, (char *)x + i * size, (int)part, type, MPI_SUM,
                                      j->now, &r));
-        if (!s) s = wait_for(t, &r);
+        if (!s) s = wait_for(t, &r, type == MPI_DOUBLE);
         i += part;
     }
     return s;
@@ -125,7 +131,7 @@ static int finish(base_team *t)
     joined *j = t->own;
     int s = 0;
     for (; !s && j->done < j->n; j->done++) {
-        s = wait_for(t, &j->at[j->done].request);
+        s = wait_for(t, &j->at[j->done].request, false);
         if (!s) divide(j->at[j->done].x, j->at[j->done].n, (float)t->size);
     }
     if (!s) j->n = j->done = 0;
@@ -140,7 +146,7 @@ static int broadcast(base_team *t, void *data, size_t bytes)
         size_t part = bytes - i < GRAIN ? bytes - i : GRAIN;
         MPI_Request r = MPI_REQUEST_NULL;
         s = failed(t, MPI_Ibcast((char *)data + i, (int)part, MPI_BYTE, 0, j->now, &r));
-        if (!s) s = wait_for(t, &r);
+        if (!s) s = wait_for(t, &r, true);
     }
     return s;
 }
@@ -150,7 +156,7 @@ static int barrier(base_team *t)
     const joined *j = t->own;
     MPI_Request r = MPI_REQUEST_NULL;
     int s = failed(t, MPI_Ibarrier(j->now, &r));
-    return s ? s : wait_for(t, &r);
+    return s ? s : wait_for(t, &r, true);
 }
 
 static void close(base_team *t, bool well)
