@@ -63,6 +63,11 @@ const char *cli_bytes(unsigned long long n, char text[32]);
         "recogniser", 0, BASE_TEXT, AT(config.recogniser), NULL,                                   \
             "file, or name, of what recognises faces; default: ours where the model takes it"      \
     }
+#define CLI_DEVICE                                                                                 \
+    {                                                                                              \
+        "device", 0, BASE_TEXT, AT(config.device), NULL,                                           \
+            "where networks run: cpu, cuda or cuda:N; see doc/gpu.md; default: cpu"                \
+    }
 #define CLI_SCORE                                                                                  \
     {                                                                                              \
         "score", 0, BASE_REAL, AT(config.score), "0.6", "least score of a face, 0 to 1"            \

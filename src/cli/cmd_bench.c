@@ -24,6 +24,7 @@ static const base_field table[] = {
      "net: lower precision where that is faster and differs by 1e-2 at most"},
     {"save", 0, BASE_TEXT, AT(save), NULL,
      "step: safetensors file for networks, batch and losses of the first step"},
+    CLI_DEVICE,
     CLI_DETECTOR,
     {"recogniser", 0, BASE_TEXT, AT(config.recogniser), NULL,
      "ONNX file; swap: default as for guise swap; step: default none, and no identity loss"},

@@ -3,6 +3,7 @@
 #include <string.h>
 
 typedef struct {
+    guise_config config;
     const char *in, *out, *weights, *grad, *only, *json;
     bool train, measure, fast;
     int seed, size, batch;
@@ -26,6 +27,7 @@ static const base_field table[] = {
     {"seed", 0, BASE_INT, AT(seed), "1", "of the initial values where there are no weights"},
     {"size", 's', BASE_INT, AT(size), "128", "info, export: height and width of pictures"},
     {"batch", 'b', BASE_INT, AT(batch), "1", "info, export: pictures at a time"},
+    CLI_DEVICE,
     CLI_JSON,
     {0}};
 
@@ -166,7 +168,7 @@ static int run(const cli_call *c)
                            .size = o->size,
                            .batch = o->batch};
     guise_engine *g = NULL;
-    guise_status s = guise_open(&g, NULL);
+    guise_status s = guise_open(&g, &o->config);
     int code = s ? cli_fail("net", s, guise_message(g)) : 0;
     if (!code)
         code = every      ? sizes(g, o)

@@ -31,6 +31,7 @@ static const base_field table[] = {
     {"fast", 0, BASE_FLAG, AT(config.fast), NULL,
      "lower precision where the first face shows it to be faster and within 1e-2; pays for many"},
     CLI_JSON,
+    CLI_DEVICE,
     CLI_DETECTOR,
     CLI_RECOGNISER,
     CLI_SCORE,

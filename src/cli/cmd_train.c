@@ -23,6 +23,7 @@ static const base_field table[] = {
      "ONNX recogniser that only measures; default: no measuring"},
     {"licence", 0, BASE_TEXT, AT(train.licence), NULL, "terms of the result, for its card"},
     {"commit", 0, BASE_TEXT, AT(train.commit), NULL, "version of the program, for the card"},
+    CLI_DEVICE,
     CLI_DETECTOR,
     CLI_RECOGNISER,
     CLI_JSON,

@@ -141,11 +141,21 @@ static guise_status first_step(work *w, const char *save, guise_bench *b, base_e
     guise_status s = save ? note_start(w, &t, e) : GUISE_OK;
     double start = base_seconds();
     if (!s) s = train_work_step(&w->pair, w->step, &w->rng, value, e);
+    if (!s) s = train_work_read(&w->pair, w->step, value, e);
     b->first = base_seconds() - start;
     if (!s && save) s = note_end(w, &t, value, e);
     if (!s && save) s = weights_safetensors_write(&t, save, e);
     base_tensors_free(&t);
     return s;
+}
+
+static guise_status run_phase(work *w, train_phase *p, base_error *e)
+{
+    double value[TRAIN_LOSSES];
+    guise_status s = train_phase_run(&w->pair, p, value, e);
+    if (!s)
+        train_work_move(&w->pair, p->network, p->network ? w->pair.rates.lr_d : w->pair.rates.lr);
+    return s ? s : tg_wait(w->pair.device, e);
 }
 
 // The phases of a step are those that the first one planned. seconds: runs of whole steps, then
@@ -154,23 +164,22 @@ static guise_status time_steps(work *w, guise_bench *b, double *seconds, int run
 {
     guise_status s = GUISE_OK;
     train_phase *phase[TRAIN_PHASES];
-    double value[TRAIN_LOSSES];
     size_t cap = 0;
     int n = 0;
     for (int i = 0; i < TRAIN_PHASES; i++)
         if (w->pair.phase[i].run.plan) phase[n++] = &w->pair.phase[i];
-    for (int k = 0; k < n; k++) tg_plan_keep_times(phase[k]->run.plan);
-    for (int i = 0; !s && i < runs; i++)
+    bool apart = !w->pair.device; // on a device steps are timed afterwards: replays have none
+    for (int k = 0; apart && k < n; k++) tg_plan_keep_times(phase[k]->run.plan);
+    for (int i = apart ? 0 : -2; !s && i < runs; i++) // there, two are run and recorded first
         for (int k = 0; !s && k < n; k++) {
             double start = base_seconds();
-            s = train_phase_run(&w->pair, phase[k], value, e);
-            bool own = phase[k]->network == 0;
-            if (!s)
-                train_work_move(&w->pair, phase[k]->network,
-                                own ? w->pair.rates.lr : w->pair.rates.lr_d);
+            s = run_phase(w, phase[k], e);
+            if (i < 0) continue;
             seconds[(k + 1) * runs + i] = base_seconds() - start;
             seconds[i] += seconds[(k + 1) * runs + i];
         }
+    for (int k = 0; !apart && k < n; k++) tg_plan_keep_times(phase[k]->run.plan);
+    for (int i = 0; !apart && !s && i < runs * n; i++) s = run_phase(w, phase[i % n], e);
     if (s) return s;
     bench_summary(b, seconds, runs);
     b->plan_bytes = tg_arena_bytes(w->pair.arena);
@@ -197,7 +206,9 @@ guise_status guise_bench_step(guise_engine *g, const char *recipe, const guise_n
     guise_status s = bench_runs(&runs, &seconds, TRAIN_PHASES + 1, e);
     if (!s) s = read_recipe(w, recipe, o ? o : &(guise_net_options){0}, e);
     if (!s) s = open_identity(w, g->config.recogniser, e);
-    if (!s) s = train_work_open(&w->pair, &w->o, &w->identity, NULL, NULL, e);
+    tg_device *device = NULL;
+    if (!s) s = engine_device(g, &device);
+    if (!s) s = train_work_open(&w->pair, &w->o, &w->identity, NULL, device, e);
     if (!s) fill_batch(w);
     b->load = base_seconds() - start;
     if (!s) s = first_step(w, save, b, e);

@@ -1,5 +1,5 @@
 // doctor.c -- what this machine has, and how fast it is.
-#include "backend/backend.h"
+#include "backend/cuda.h"
 #include "base/team.h"
 #include "engine/engine.h"
 #include "media/media.h"
@@ -67,10 +67,25 @@ static guise_status speed(double *gflops, base_error *e)
     return s;
 }
 
+// The GPU by name and how to use it, or why none is used.
+static void describe_gpu(char *text, size_t n)
+{
+    cuda_facts f;
+    cuda_describe(&f);
+    if (f.why[0])
+        snprintf(text, n, "%s", f.why);
+    else
+        snprintf(text, n,
+                 "%s (%.0f GB, compute capability %d.%d, cuDNN %d, cuBLASLt %d) is used with "
+                 "--device cuda:0; that path is built, not yet run",
+                 f.name, (double)f.bytes / 1e9, f.major, f.minor, f.cudnn, f.cublas);
+}
+
 guise_status guise_doctor(guise_engine *g, guise_machine *m)
 {
     base_error *e = engine_begin(g);
-    *m = (guise_machine){.backend = "CPU", .why = "this build has no GPU backend"};
+    *m = (guise_machine){.backend = "CPU", .why = g->gpu};
+    describe_gpu(g->gpu, sizeof g->gpu);
     cpu_facts f;
     cpu_describe(&f);
     m->threads = f.threads;

@@ -4,14 +4,15 @@
 
 static guise_status copy_config(guise_engine *g, const guise_config *c)
 {
-    const char *from[5] = {c->model, c->weights, c->detector, c->recogniser, c->refine};
-    for (int i = 0; i < 5; i++)
+    const char *from[6] = {c->model, c->weights, c->detector, c->recogniser, c->refine, c->device};
+    for (int i = 0; i < 6; i++)
         if (from[i] && !(g->copies[i] = base_copy_text(from[i]))) return GUISE_NO_MEMORY;
     g->config = (guise_config){.model = g->copies[0],
                                .weights = g->copies[1],
                                .detector = g->copies[2],
                                .recogniser = g->copies[3],
                                .refine = g->copies[4],
+                               .device = g->copies[5],
                                .score = c->score,
                                .fast = c->fast};
     return GUISE_OK;
@@ -38,7 +39,8 @@ void guise_close(guise_engine **out)
     face_detector_close(&g->detector);
     face_recogniser_close(&g->recogniser);
     face_masker_close(&g->masker);
-    for (int i = 0; i < 5; i++) base_free(g->copies[i]);
+    tg_device_close(&g->device);
+    for (int i = 0; i < 6; i++) base_free(g->copies[i]);
     base_free(g);
     *out = NULL;
 }
@@ -54,10 +56,20 @@ base_error *engine_begin(guise_engine *g)
     return &g->error;
 }
 
+guise_status engine_device(guise_engine *g, tg_device **d)
+{
+    guise_status s = GUISE_OK;
+    if (!g->device) s = tg_device_open(&g->device, g->config.device, NULL, &g->error);
+    *d = g->device;
+    return s;
+}
+
 guise_status engine_generator(guise_engine *g, generator **out)
 {
     char *path = NULL;
-    guise_status s = GUISE_OK;
+    tg_device *device = NULL;
+    guise_status s = engine_device(g, &device);
+    if (s) return s;
     if (!g->generator) {
         const guise_config *c = &g->config;
         if (c->weights)
@@ -67,7 +79,7 @@ guise_status engine_generator(guise_engine *g, generator **out)
         else
             s = find_default_generator(&path, &g->error);
         if (!s) s = sums_check(path, &g->error);
-        if (!s) s = generator_open(&g->generator, path, g->config.fast, &g->error);
+        if (!s) s = generator_open(&g->generator, path, g->config.fast, device, &g->error);
         base_free(path);
     }
     *out = g->generator;

@@ -17,11 +17,13 @@ typedef struct {
     tg_graph *graph;
     tg_plan *plan;
     const tg_node *out;
+    tg_device *device;               // where it runs, borrowed; NULL: the CPU
     float *crop, *vector;            // bound inputs: [3,size,size] RGB 0..1, [length]
     struct generator_styled *styled; // NULL: vectors say who it is
 } generator;
 
-guise_status generator_open(generator **out, const char *path, bool fast, base_error *e);
+guise_status generator_open(generator **out, const char *path, bool fast, tg_device *device,
+                            base_error *e);
 void generator_close(generator **g);
 // vector: unit length; result points to [3,size,size] RGB, valid until the next run
 guise_status generator_run(generator *g, const base_image *crop, const float *vector,
@@ -35,13 +37,15 @@ typedef struct refiner refiner; // refine.h
 struct guise_engine {
     base_error error;
     guise_config config; // texts are copies
-    char *copies[5];
+    char *copies[6];
+    tg_device *device;    // as configured, once it is used; NULL: the CPU
     generator *generator; // NULL until used, as the next three
     refiner *refiner;
     face_detector *detector;
     face_recogniser *recogniser;
     char recogniser_name[64], recogniser_space[64]; // its file's stem; whose vectors compare
     face_masker *masker;
+    char gpu[512]; // what guise_doctor says of it
 };
 
 base_error *engine_begin(guise_engine *g); // forgets the last error
@@ -49,6 +53,7 @@ base_error *engine_begin(guise_engine *g); // forgets the last error
 // directory. Where that cannot be, they are remembered in memory, silently.
 void engine_tune(void);
 guise_status engine_generator(guise_engine *g, generator **out);
+guise_status engine_device(guise_engine *g, tg_device **d); // NULL: the CPU
 guise_status engine_detector(guise_engine *g, face_detector **out);
 // wanted: name of the network whose vectors are needed, its own or of its space; NULL: any
 guise_status engine_recogniser(guise_engine *g, const char *wanted, face_recogniser **out);

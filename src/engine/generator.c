@@ -36,18 +36,21 @@ static guise_status build(generator *g, const base_tensors *t, const char *path,
     if (s) return base_fail(e, s, "%s: %s", path, tg_error(g->graph));
     s = load_all(g->params, t, path, e);
     if (!s) s = nn_settle(g->params, 1, e); // what the file has not
-    if (!s) s = tg_plan_open(&g->plan, g->graph, &out, 1, &(tg_plan_options){.fast = fast}, e);
+    const tg_plan_options options = {.fast = fast, .device = g->device};
+    if (!s) s = tg_plan_open(&g->plan, g->graph, &out, 1, &options, e);
     if (!s) s = nn_bind(g->params, g->graph, g->plan, e);
     if (!s) s = tg_plan_bind(g->plan, img, g->crop, e);
     return s ? s : tg_plan_bind(g->plan, id, g->vector, e);
 }
 
-guise_status generator_open(generator **out, const char *path, bool fast, base_error *e)
+guise_status generator_open(generator **out, const char *path, bool fast, tg_device *device,
+                            base_error *e)
 {
     *out = NULL;
     base_tensors t = {0};
     generator *g = base_alloc(1, sizeof *g);
     guise_status s = g ? weights_read(&t, path, e) : base_no_memory(e);
+    if (g) g->device = device;
     if (!s) s = read_card(g, &t, path, e);
     if (!s) s = build(g, &t, path, fast, e);
     base_tensors_free(&t);
@@ -82,7 +85,8 @@ static guise_status build_styled(generator *g, struct generator_styled *y, const
     tg_node *out = tg_affine(made.out, 0.5, 0.5);
     y->out = out;
     guise_status s = tg_check(y->graph, GUISE_BAD_FILE, e);
-    if (!s) s = tg_plan_open(&y->plan, y->graph, &out, 1, NULL, e);
+    const tg_plan_options options = {.device = g->device};
+    if (!s) s = tg_plan_open(&y->plan, y->graph, &out, 1, &options, e);
     if (!s) s = nn_bind(g->params, y->graph, y->plan, e);
     if (!s) s = tg_plan_bind(y->plan, img, g->crop, e);
     return s ? s : tg_plan_bind(y->plan, w, y->wplus, e);

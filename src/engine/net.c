@@ -314,7 +314,10 @@ guise_status guise_net_run(guise_engine *g, const char *net, const char *in, con
     if (!s && r.o->grad) s = add_gradients(&r);
     if (!s && r.params && r.o->train) s = add_buffers(&r);
     // by the fixed rule: the same bits every time, whatever was measured
-    tg_plan_options how = {.fast = r.o->fast, .without = r.o->measure ? 0 : TG_PART_MEASURE};
+    tg_device *device = NULL;
+    if (!s) s = engine_device(g, &device);
+    tg_plan_options how = {
+        .fast = r.o->fast, .device = device, .without = r.o->measure ? 0 : TG_PART_MEASURE};
     if (!s) s = net_run_plan(&r, &how);
     if (!s) s = bind_file(&r, &t, in);
     double start = base_seconds();

@@ -112,6 +112,7 @@ guise_status guise_train(guise_engine *g, const char *recipe, const guise_train_
                           .measure = o->measure,
                           .licence = o->licence,
                           .commit = o->commit,
+                          .device = g->config.device,
                           .resume = o->resume,
                           .save_seconds = 600,
                           .progress = pass_on,
