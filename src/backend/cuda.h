@@ -121,8 +121,8 @@ int cuda_convert(cuda_device *d, cuda_array x, cuda_array y, int64_t n); // y = 
 
 // Convolutions: kinds, geometry and epilogue as in backend.h, without `add`. x, y, dx, dy
 // channels-last, 16-byte aligned; w and dw row-major [o,c/groups,kh,kw] (brought to cuDNN's order
-// inside: every time, or with keep_weights once until cuda_conv_forget, after which no record of
-// runs before may be replayed).
+// inside: every time, or with keep_weights, which is about the bias too, once until
+// cuda_conv_forget, after which no record of runs before may be replayed).
 // Errors: GUISE_BAD_ARGUMENT where cuDNN has no engine; GUISE_NO_MEMORY.
 typedef struct {
     cuda_type a, b, out;

@@ -27,9 +27,9 @@ struct cuda_conv {
     way way;
     const cuda_dnn *dnn;
     parts at;
-    bool keep, packed; // weights in cuDNN's order are kept in `kept`, and are up to date
-    cuda_at kept;
-    size_t kept_bytes;
+    bool keep, packed, packed_bias; // weights in cuDNN's order, and a bias in its type, are kept
+    cuda_at kept;                   // in `kept`, and are up to date
+    size_t kept_bias, kept_bytes;
     char how[64];
 };
 
@@ -66,6 +66,7 @@ static way plain_way(const cuda_conv *c)
                       .type = type,
                       .out = t->out,
                       .bias = c->post.bias,
+                      .bias_type = c->post.bias ? type : CUDA_F32,
                       .act = c->post.act,
                       .slope = c->post.act ? c->post.slope : 0}};
     w.conv.after[0] = even(s->h, s->kh, s->oh, s->stride, s->top);
@@ -73,8 +74,9 @@ static way plain_way(const cuda_conv *c)
     return w;
 }
 
-// All ways, those to be tried first in front; returns how many.
-enum { MOST_WAYS = 6 };
+// All ways, those to be tried first in front; returns how many. Engines that are there without
+// being compiled at run time want the bias in the type of the image (seen with cuDNN 9.19).
+enum { MOST_WAYS = 8 };
 
 static int ways_of(const cuda_conv *c, way w[MOST_WAYS])
 {
@@ -92,6 +94,10 @@ static int ways_of(const cuda_conv *c, way w[MOST_WAYS])
     for (int k = s->reflect ? 1 : 0; k < (s->reflect || !even_sides ? 2 : 1); k++) {
         way one = k ? padded : plain;
         w[n++] = one;
+        if (one.conv.bias_type != CUDA_F32) {
+            one.conv.bias_type = CUDA_F32;
+            w[n++] = one;
+        }
         if (one.conv.bias || one.conv.act) {
             one.conv.bias = one.conv.act = 0;
             one.conv.slope = 0;
@@ -166,6 +172,11 @@ static bool weights_fit(const cuda_conv *c, cuda_at at, cuda_type have, int64_t 
            at % CUDA_DNN_ALIGN == 0;
 }
 
+static size_t bias_bytes(const cuda_conv *c) // whatever its type
+{
+    return round_up((size_t)c->shape.o * sizeof(float));
+}
+
 static void lay_out(cuda_conv *c)
 {
     const way *w = &c->way;
@@ -181,7 +192,7 @@ static void lay_out(cuda_conv *c)
         o = image_bytes(w, c->kind == CPU_CONV_DX, out);
     c->at.b = a;
     c->at.bias = c->at.b + b;
-    c->at.out = c->at.bias + (w->conv.bias ? round_up((size_t)w->conv.o * sizeof(float)) : 0);
+    c->at.out = c->at.bias + (w->conv.bias && !c->keep ? bias_bytes(c) : 0);
     c->at.work = c->at.out + o;
     c->at.all = c->at.work + round_up(cuda_dnn_workspace(c->dnn)) + ALIGN; // the last to align
 }
@@ -198,7 +209,8 @@ int cuda_conv_open(cuda_conv **out, cuda_device *d, cpu_conv_kind kind, const cp
                 ? cuda_failed(d, GUISE_BAD_ARGUMENT, "GPU: a convolution with this epilogue")
                 : choose(c);
     if (!e && c->keep) {
-        c->kept_bytes = weight_bytes(c, (cuda_type)c->way.conv.type);
+        c->kept_bias = weight_bytes(c, (cuda_type)c->way.conv.type);
+        c->kept_bytes = c->kept_bias + (c->way.conv.bias ? bias_bytes(c) : 0);
         c->kept = cuda_alloc(d, CUDA_DEVICE, c->kept_bytes);
         if (!c->kept) e = GUISE_NO_MEMORY;
     }
@@ -217,7 +229,7 @@ void cuda_conv_close(cuda_conv **c)
 size_t cuda_conv_scratch(const cuda_conv *c) { return c->at.all; }
 size_t cuda_conv_bytes(const cuda_conv *c) { return c->kept_bytes; }
 const char *cuda_conv_how(const cuda_conv *c) { return c->how; }
-void cuda_conv_forget(cuda_conv *c) { c->packed = false; }
+void cuda_conv_forget(cuda_conv *c) { c->packed = c->packed_bias = false; }
 
 typedef struct { // as in cuda_conv.cu
     uint64_t x, y, bias;
@@ -302,6 +314,18 @@ static int bring_weights(cuda_conv *c, cuda_at w, cuda_at room, cuda_at *at)
     return e;
 }
 
+static int bring_bias(cuda_conv *c, cuda_at bias, cuda_at room, cuda_at *at)
+{
+    cuda_type type = (cuda_type)c->way.conv.bias_type;
+    if (type == CUDA_F32 && bias % CUDA_DNN_ALIGN == 0) return *at = bias, 0;
+    *at = c->keep ? c->kept + c->kept_bias : room;
+    if (c->keep && c->packed_bias) return 0;
+    int e =
+        cuda_convert(c->device, (cuda_array){bias, CUDA_F32}, (cuda_array){*at, type}, c->shape.o);
+    c->packed_bias = !e && !c->device->recording;
+    return e;
+}
+
 static int finish_image(const cuda_conv *c, cuda_at from, cuda_at bias, cuda_at out)
 {
     const cpu_conv_shape *s = &c->shape;
@@ -356,10 +380,7 @@ static int bring(cuda_conv *c, operands *o, cuda_at room)
         o->b = room + c->at.b;
         e = move_image(c, &m, b, c->types.b, o->b, type);
     }
-    if (!e && c->way.conv.bias && bias % CUDA_DNN_ALIGN) {
-        o->bias = room + c->at.bias;
-        e = cuda_copy(c->device, o->bias, bias, (size_t)s->o * sizeof(float));
-    }
+    if (!e && c->way.conv.bias) e = bring_bias(c, bias, room + c->at.bias, &o->bias);
     if (c->kind == CPU_CONV_DW ? !weights_fit(c, o->out, c->types.out, c->way.conv.out)
                                : moves_out(c))
         o->out = room + c->at.out;

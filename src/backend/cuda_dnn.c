@@ -167,7 +167,8 @@ static cudnnBackendDescriptor_t graph(maker *m, const cuda_dnn_conv *c)
     op[n++] = convolution(m, c, from);
     if (c->bias) {
         to = c->act ? array(m, SUM, y_dim, CUDNN_DATA_FLOAT, true) : y;
-        op[n++] = pointwise(m, c, from, array(m, BIAS, b_dim, CUDNN_DATA_FLOAT, false), to);
+        cudnnBackendDescriptor_t bias = array(m, BIAS, b_dim, data_type(c->bias_type), false);
+        op[n++] = pointwise(m, c, from, bias, to);
         from = to;
     }
     if (c->act) op[n++] = pointwise(m, c, from, NULL, y);

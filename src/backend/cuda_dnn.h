@@ -9,9 +9,9 @@
 typedef struct {  // compared byte by byte: members of 8 bytes only
     int64_t kind; // cpu_conv_kind
     int64_t n, c, h, w, o, oh, ow, kh, kw, stride, groups;
-    int64_t before[2], after[2]; // zero padding of rows and columns
-    int64_t type, out;           // cuda_type: of both operands, of the result
-    int64_t bias, act;           // y + bias[o] in single precision; then y > 0 ? y : slope y
+    int64_t before[2], after[2];  // zero padding of rows and columns
+    int64_t type, out;            // cuda_type: of both operands, of the result
+    int64_t bias, bias_type, act; // y + bias[o], cuda_type; then y > 0 ? y : slope y
     double slope;
 } cuda_dnn_conv;
 

@@ -45,7 +45,7 @@ typedef struct {
     cuda_device *device;
     const cuda_type *x; // of the inputs, and of the bias after them
     cuda_type out;
-    bool keep_weights; // as in tg_wish, until gpu_forget
+    bool keep_weights; // input 1, and a bias, do not change between runs, until gpu_forget
     bool bias, act;    // as in tg_wish
     double slope;
     int reflect;

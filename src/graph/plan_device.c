@@ -102,10 +102,11 @@ static guise_status prepare_op(tg_plan *p, plan_step *t, base_error *e)
     cuda_type types[PLAN_MAX_OPERANDS];
     for (int i = 0; i < t->n_in; i++) types[i] = plan_type(p, t->in[i]);
     tg_wish w = plan_wish(p, t);
+    bool fixed_bias = !w.bias || p->note[t->in[t->n_in - 1] / 2].fixed;
     tg_gpu_wish wish = {.device = p->on->cuda,
                         .x = types,
                         .out = plan_type(p, t->out),
-                        .keep_weights = w.keep_weights,
+                        .keep_weights = w.keep_weights && fixed_bias,
                         .bias = w.bias,
                         .act = w.act,
                         .slope = w.slope,
