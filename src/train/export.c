@@ -35,14 +35,17 @@ typedef struct {
 enum { WORDS = 12 };
 static void words(train_run *r, word w[WORDS])
 {
+    const model_net *net = r->work.network[0].net;
+    bool crops = !net->any_size, vectors = net->swapper || r->identity.network;
     const train_config *c = r->c;
     const char *data = c->data ? c->data : "folders of their own", *slash = strrchr(data, '/');
-    w[0] = (word){CARD_NETWORK, base_copy_text(r->work.network[0].net->name)};
+    w[0] = (word){CARD_NETWORK, base_copy_text(net->name)};
     w[1] = (word){CARD_OPTIONS, train_network_print(&r->work.network[0])};
-    w[2] = (word){CARD_SIZE, base_format("%d", r->o.size)};
-    w[3] = (word){CARD_TEMPLATE, base_copy_text(face_template_name(FACE_ARCFACE))};
-    w[4] = (word){CARD_IDENTITY, base_copy_text(r->identity.network ? r->identity.name : "none")};
-    w[5] = (word){CARD_LENGTH, base_format("%d", r->identity.length)};
+    w[2] = (word){crops ? CARD_SIZE : NULL, base_format("%d", r->o.size)};
+    w[3] = (word){crops ? CARD_TEMPLATE : NULL, base_copy_text(face_template_name(FACE_ARCFACE))};
+    w[4] = (word){vectors ? CARD_IDENTITY : NULL,
+                  base_copy_text(r->identity.network ? r->identity.name : "none")};
+    w[5] = (word){vectors ? CARD_LENGTH : NULL, base_format("%d", r->identity.length)};
     w[6] = (word){CARD_LICENCE, base_copy_text(c->licence ? c->licence : "unknown")};
     w[7] = (word){CARD_DATA,
                   base_format("%zu photos of %d people: %s", train_cache_n(r->cache),
@@ -80,6 +83,15 @@ static const char *explained(const char *name)
         {"top1", "share whose nearest source is the right one"},
         {"self_l1", "self-swap, mean absolute error of full range"},
         {"sharpness", "sharpness of the result against the target"},
+        {"overlap", "face: what mask and label share, of what either has"},
+        {"hidden_found", "share found of what was drawn over faces"},
+        {"face_found", "share found of the face that is left"},
+        {"teacher", "cosine to the teacher's vector of the same photo"},
+        {"apart", "chance that two photos of a person are more alike than of two people"},
+        {"nearest", "share of photos whose nearest other shows the same person"},
+        {"found", "share of faces found, in scenes put together"},
+        {"false", "false alarms a scene"},
+        {"points", "mean distance of landmarks, in distances of the eyes"},
         {"hidden_before", "mean error where something was drawn over the face, as swapped"},
         {"hidden_after", "the same, refined"},
         {"clear_change", "mean change of the rest by refining"},
@@ -104,6 +116,10 @@ static void write_numbers(const train_run *r, FILE *f)
         fprintf(f, "| %s | %.4g |\n", explained(train_run_measures(r)[i]), r->measured[i]);
 }
 
+static const char limits[] =
+    "For pictures of people who agreed, and of nobody. Trained on few photos and a small network: "
+    "profiles, strong\nexpressions, glasses and hands before the face come out badly.";
+
 static guise_status write_card(const train_run *r, const word w[WORDS], base_error *e)
 {
     base_out *out = NULL;
@@ -111,21 +127,18 @@ static guise_status write_card(const train_run *r, const word w[WORDS], base_err
     guise_status s = path ? base_out_open(&out, path, e) : base_no_memory(e);
     if (!s) {
         FILE *f = base_out_file(out);
-        fprintf(f,
-                "# %s\n\n%s, %d x %d pixels, %zu parameters.\n\n"
-                "| what | value |\n| --- | --- |\n",
-                r->recipe->name,
-                r->work.network[0].net->swapper ? "A face swap generator" : "A network", r->o.size,
-                r->o.size, nn_params_weights(r->work.learner[0].params));
+        const model_net *net = r->work.network[0].net;
+        fprintf(f, "# %s\n\n%s: %s. ", r->recipe->name,
+                net->swapper ? "A face swap generator" : "A network", net->summary);
+        if (!net->any_size) fprintf(f, "%d x %d pixels, ", r->o.size, r->o.size);
+        fprintf(f, "%zu parameters.\n\n| what | value |\n| --- | --- |\n",
+                nn_params_weights(r->work.learner[0].params));
         for (int i = 0; i < WORDS; i++)
             if (w[i].key && strcmp(w[i].key, CARD_RECIPE) != 0)
                 fprintf(f, "| %s | %s |\n", strchr(w[i].key, '.') + 1, w[i].value);
         write_numbers(r, f);
-        fprintf(f,
-                "\n## Recipe\n\n    %s\n\n## Limits\n\nFor pictures of people who agreed, and of "
-                "nobody. Trained on few photos and a small network: profiles, strong\n"
-                "expressions, glasses and hands before the face come out badly.\n",
-                w[8].value);
+        fprintf(f, "\n## Recipe\n\n    %s\n\n## Limits\n\n%s\n", w[8].value,
+                r->o.system->limits ? r->o.system->limits : limits);
         s = base_out_commit(&out, e);
     }
     base_out_close(&out);

@@ -206,6 +206,11 @@ const train_system train_face_mask = {
     .options = sizeof(face_mask_options),
     .recipes = recipes,
     .loss = loss_names,
+    .limits =
+        "What lies over faces was drawn by the program, and what is hair follows from colours: "
+        "real glasses are found\nmore rarely than drawn ones, fair hair on fair skin and "
+        "hands of the face's own tone only in part. For crops of\ntemplate arcface; from the "
+        "side it saw few faces.",
     .no_identity = true,
     .held_out = true,
     .state = sizeof(face_mask_state),

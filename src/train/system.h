@@ -65,6 +65,7 @@ struct train_system {
     size_t options;              // size of that struct
     const train_recipe *recipes; // ended by {0}
     const char *const *loss;     // names of its losses, ended by NULL; the first is a total
+    const char *limits;          // for the card: what its network is not good at; NULL: a swapper's
     bool no_identity;            // takes no recogniser; identities are a single 0
     bool shared;                 // can be trained by several processes, as step says
     bool (*taught)(const train_options *o); // with that: yet these options need one; NULL: none
