@@ -138,7 +138,10 @@ static bool find(void *library, const char *name, void *function)
 
 static guise_status open_library(joined *j, base_error *e)
 {
-    guise_status s = cuda_api_open("libnccl", NCCL_MAJOR, "NVIDIA's library NCCL", &j->library, e);
+    guise_status s = cuda_api_open("libnccl", NCCL_MAJOR, "NCCL", &j->library, NULL);
+    if (s)
+        return base_fail(e, s, "NVIDIA's library NCCL (libnccl.so.%d) is not found; install it",
+                         NCCL_MAJOR);
 #define NCCL_TAKE(NAME)                                                                            \
     if (!s && !find(j->library, #NAME, &j->NAME))                                                  \
         s = base_fail(e, GUISE_BAD_ARGUMENT,                                                       \
