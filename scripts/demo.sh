@@ -1,6 +1,6 @@
 #!/bin/sh
-# The main job on a fresh machine: packages, build, then swaps between faces of nobody: crops and
-# saved faces in examples/aligned, the generator in weights/. Results: out/demo.
+# The main job on a fresh machine: packages, build, then swaps between faces of nobody, by the
+# weights in weights/ alone. Results: out/demo.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -10,11 +10,19 @@ cmake --preset release >build/release.log 2>&1 || { cat build/release.log; exit 
 cmake --build --preset release --target guise
 
 export OMP_WAIT_POLICY=passive # do not spin where the machine has other work too
+guise=build/release/guise
 mkdir -p out/demo
-for from in a b; do
-    for onto in c d e f; do
-        build/release/guise swap --aligned "examples/aligned/$from.safetensors" \
-            "examples/aligned/$onto.jpg" -o "out/demo/$onto-as-$from.png"
+if [ -e weights/face-detector.safetensors ] && [ -e weights/face-id.safetensors ]; then
+    for pair in "a c" "b d" "c e" "d f" "e a" "f b"; do
+        from=${pair% *} onto=${pair#* }
+        $guise swap "examples/$from.jpg" "examples/$onto.jpg" -o "out/demo/$onto-as-$from.png"
     done
-done
-echo "The results are in $PWD/out/demo: c-as-a.png is examples/aligned/c.jpg with the face of a."
+else # crops and identities that were made before
+    for from in a b; do
+        for onto in c d e f; do
+            $guise swap --aligned "examples/aligned/$from.safetensors" \
+                "examples/aligned/$onto.jpg" -o "out/demo/$onto-as-$from.png"
+        done
+    done
+fi
+echo "The results are in $PWD/out/demo: c-as-a.png is examples/c.jpg with the face of examples/a.jpg."

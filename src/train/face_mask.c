@@ -194,8 +194,8 @@ static const train_recipe recipes[] = {
     {"face-mask",
      &train_face_mask,
      "our face mask, taught by the colours of each face and by what is drawn over it",
-     {"generator=face-mask", "size=128", "shift=6", "batch=16", "steps=6000", "lr=3e-3",
-      "beta1=0.9", "beta2=0.999", "ema=0.998", "decay=3500", "flip=true", "adv_from=-1",
+     {"generator=face-mask", "size=128", "shift=6", "batch=16", "steps=4000", "lr=3e-3",
+      "beta1=0.9", "beta2=0.999", "ema=0.998", "decay=2200", "flip=true", "adv_from=-1",
       "sample_every=1000", "measure_every=500", "save_every=500", NULL}},
     {0}};
 

@@ -296,7 +296,9 @@ static guise_status after_step(train_run *r, double began, double *saved, base_e
 
 static guise_status finish(train_run *r, base_error *e)
 {
-    guise_status s = train_export(r, e);
+    bool unknown = r->step >= r->o.steps && !r->measured_pairs; // it ended in a session before
+    guise_status s = unknown && can_measure(r) ? measure(r, e) : GUISE_OK;
+    if (!s) s = train_export(r, e);
     if (!s && r->o.system->export) s = r->o.system->export(&r->work, r->c->out, e);
     return s ? s : train_report(r, e);
 }
