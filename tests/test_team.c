@@ -185,7 +185,7 @@ static void compare(const lesson *l, int size, double within)
     fprintf(stderr, "%-19s %d processes: %.2g, %.2g of %d arrays\n", l->recipe, size, d, single,
             compared);
     CHECK(compared >= 2);
-    CHECK(single <= 2e-6);
+    CHECK(single <= within / 100);
     CHECK(d <= within);
     base_tensors_free(&one);
     base_tensors_free(&many);
@@ -233,10 +233,9 @@ TEST(smoothswap)
 
 TEST(smooth_embedder)
 {
-    lesson l = {
-        "smooth-embedder-toy",
-        {SMALL, "lr=1e-8", "steps=1", "batch=8", "generator_options=width=8 latent=16", NULL},
-        "embedder"};
+    lesson l = {"smooth-embedder-toy",
+                {SMALL, "steps=1", "batch=8", "generator_options=width=8 latent=16", NULL},
+                "embedder"};
     compare(&l, 2, 1e-2);
 }
 
@@ -255,7 +254,7 @@ TEST(styleswap)
 {
     lesson l = {"styleswap-64",
                 {SMALL, "steps=2", "size=32", "batch=4", "warmup=0", "id_ramp=0", "adv_from=0",
-                 "adv_ramp=0", "d_lead=0", "path=1", "path_every=2", "r1_every=2", "same=0.5",
+                 "adv_ramp=0", "d_lead=0", "path=1", "path_every=2", "r1_every=2", "same=1",
                  "generator_options=variant=p channels=16,16,16,16 style=16 mapping=2",
                  "discriminator_options=channels=16,16,16,16", NULL},
                 "styleswap"};
