@@ -1,6 +1,7 @@
 // golden_net.c -- networks of the table with golden weights.
 #include "golden_net.h"
 #include "test.h"
+#include "test_device.h"
 
 static bool fine(guise_status s, const base_error *e)
 {
@@ -82,7 +83,7 @@ static guise_status open_plan(golden_net *n, bool steady, base_error *e)
         if (n->d_in[i]) out[count++] = n->d_in[i];
     for (size_t i = 0; i < entries; i++)
         if (n->grad[i]) out[count++] = n->grad[i];
-    tg_plan_options o = {.train = n->grad[0] != NULL || steady};
+    tg_plan_options o = {.train = n->grad[0] != NULL || steady, .device = n->device};
     guise_status s = tg_plan_open(&n->plan, n->graph, out, (int)count, &o, e);
     base_free(out);
     return s;
@@ -92,7 +93,9 @@ bool golden_net_run(golden_net *n, const golden_net_options *o)
 {
     base_error e = {{0}};
     *n = (golden_net){0};
-    guise_status s = build(n, o, &e);
+    guise_status s =
+        test_device_name() ? tg_device_open(&n->device, test_device_name(), NULL, &e) : GUISE_OK;
+    if (!s) s = build(n, o, &e);
     if (!s) s = open_plan(n, o->steady, &e);
     if (!s) s = nn_bind(n->params, n->graph, n->plan, &e);
     for (size_t i = 0; !s && i < model_ports_inputs(n->io); i++) {
@@ -117,6 +120,7 @@ void golden_net_close(golden_net *n)
     base_free(n->grad);
     base_free(n->d_in);
     base_free(n->grad_values);
+    tg_device_close(&n->device);
     *n = (golden_net){0};
 }
 

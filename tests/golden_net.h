@@ -21,6 +21,7 @@ typedef struct {
 } golden_net_options;
 
 typedef struct {
+    tg_device *device; // test_device()
     tg_graph *graph;
     nn_params *params;
     model_ports *io;

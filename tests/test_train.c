@@ -5,6 +5,7 @@
 #include "model/card.h"
 #include "nn/nn.h"
 #include "test.h"
+#include "test_device.h"
 #include "train/losses.h"
 #include "train/system.h"
 #include "weights/weights.h"
@@ -391,7 +392,8 @@ static train_config config(const place *p, const char *out, const char *const *s
                           .data = p->data,
                           .out = out,
                           .identity = p->id,
-                          .landmarks = p->marks};
+                          .landmarks = p->marks,
+                          .device = test_device_name()};
 }
 
 static bool same_file(const char *path_a, const char *path_b)

@@ -348,6 +348,7 @@ static CUresult multiply(const work *w, int64_t batch)
     for (int64_t i = 0; a && b && i < p->m; i++)
         for (int64_t j = 0; j < p->n; j++) {
             float sum = 0;
+#pragma omp simd reduction(+ : sum)
             for (int64_t k = 0; k < p->k; k++) sum += a[i * p->k + k] * b[j * p->k + k];
             sum *= w->alpha;
             if (w->beta != 0)

@@ -109,6 +109,7 @@ static void tap(const shape *s, int kind, float *x, float *y, int64_t k)
         float *from = x + o / outs * per;
         float *w = s->vw + (o * s->w[2] * s->w[3] + k) * per, sum = 0, by = y[o];
         if (kind == DNN_Y) {
+#pragma omp simd reduction(+ : sum)
             for (int64_t c = 0; c < per; c++) sum += from[c] * w[c];
             y[o] += sum;
         } else if (kind == DNN_DX)

@@ -30,8 +30,10 @@ static size_t limit(void)
     return most;
 }
 
+// Large blocks stay within reach: to change many pages takes long.
 static void protect(const block *b, bool reach)
 {
+    if (b->mapped > 4 << 20) return;
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     mprotect(b->map, b->mapped - page, reach ? PROT_READ | PROT_WRITE : PROT_NONE);
 }
