@@ -229,6 +229,7 @@ size_t plan_device_kept(const tg_plan *p)
 void plan_device_close(tg_plan *p)
 {
     struct plan_device *d = p->on;
+    cuda_settle(d->cuda); // what is queued still uses all of this
     cuda_record_free(&d->record);
     for (size_t i = 0; i < p->n_steps; i++) {
         plan_step *t = &p->step[i];
