@@ -26,7 +26,7 @@ struct base_team {
     int (*broadcast)(base_team *t, void *data, size_t bytes); // all get what rank 0 has
     int (*barrier)(base_team *t);
     void (*close)(base_team *t, bool well);
-    // Called about ten times a second while this process waits for others; may be NULL.
+    // Called some twenty times a second while this process waits for others; may be NULL.
     void (*waits)(void *user);
     void *user;
     void *own; // of the functions

@@ -67,12 +67,12 @@ guise_status train_together_agree(train_run *r, bool *save, base_error *e)
     return GUISE_OK;
 }
 
-// A launcher that has lost a process tells the others to end, a second before it ends them. One
-// that waits for the lost one cannot but say so.
+// A launcher that has lost a process tells the others to end, half a second or more before it ends
+// them. One that waits for the lost one cannot but say so.
 void train_together_waits(void *user)
 {
     train_run *r = user;
-    const double patience = 0.3; // seconds
+    const double patience = 0.1; // seconds
     const train_progress p = {0};
     if (r->said || !r->c->progress || r->c->progress(r->c->user, &p)) return;
     r->stopped = true;

@@ -55,7 +55,7 @@ static int wait_for(base_team *t, MPI_Request *r, bool asleep)
             sched_yield();
         else
             nanosleep(&(struct timespec){0, NAP}, NULL);
-        if (now < last + 0.1) continue;
+        if (now < last + 0.05) continue;
         last = now;
         if (t->waits) t->waits(t->user);
     }
