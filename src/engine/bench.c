@@ -83,14 +83,14 @@ static guise_status matrix_speed(double *speed, base_error *e)
     return GUISE_OK;
 }
 
-guise_status bench_machine(guise_bench *b, base_error *e)
+guise_status bench_machine(guise_bench *b, tg_device *device, bool mixed, base_error *e)
 {
     struct rusage use;
     cpu_facts facts;
     cpu_describe(&facts);
     b->threads = facts.threads;
     if (!getrusage(RUSAGE_SELF, &use)) b->peak_bytes = (size_t)use.ru_maxrss * 1024;
-    return matrix_speed(&b->peak, e);
+    return device ? tg_device_peak(device, mixed, &b->peak, e) : matrix_speed(&b->peak, e);
 }
 
 // Steps of one kind, way and shape are one row.
@@ -196,7 +196,7 @@ static guise_status time_plan(net_run *r, guise_bench *b, double *seconds, int n
     b->macs = tg_plan_macs(r->plan);
     b->plan_bytes = tg_plan_bytes(r->plan);
     b->error = tg_plan_error(r->plan);
-    return bench_machine(b, e);
+    return bench_machine(b, r->g->device, r->o->fast, e);
 }
 
 guise_status guise_bench_net(guise_engine *g, const char *net, const guise_net_options *o, int runs,

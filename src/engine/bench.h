@@ -11,6 +11,7 @@ void bench_summary(guise_bench *b, double *seconds, int n); // of all runs; sort
 guise_bench_row *bench_row(guise_bench *b, size_t *cap);    // a new one; NULL: no memory
 // Rows for the steps of a plan that kept time over b->runs runs.
 guise_status bench_ops(guise_bench *b, size_t *cap, const tg_plan *plan, base_error *e);
-guise_status bench_machine(guise_bench *b, base_error *e); // threads, peaks; at the end
+// Threads and peaks, at the end. device: whose products count, NULL: the CPU's; mixed: in bf16.
+guise_status bench_machine(guise_bench *b, tg_device *device, bool mixed, base_error *e);
 
 #endif

@@ -213,7 +213,7 @@ guise_status guise_bench_step(guise_engine *g, const char *recipe, const guise_n
     b->load = base_seconds() - start;
     if (!s) s = first_step(w, save, b, e);
     if (!s) s = time_steps(w, b, seconds, runs, e);
-    if (!s) s = bench_machine(b, e);
+    if (!s) s = bench_machine(b, w->pair.device, tg_device_mixed(w->pair.device), e);
     train_work_close(&w->pair);
     train_identity_close(&w->identity);
     base_free(w);
@@ -298,7 +298,7 @@ guise_status guise_bench_swap(guise_engine *g, const char *source, const char *t
     char *out = base_format("%s/guise-bench-%ld.jpg", tmp && *tmp ? tmp : "/tmp", (long)getpid());
     guise_status s = out ? bench_runs(&runs, &seconds, PARTS + 1, e) : base_no_memory(e);
     if (!s) s = time_swaps(&(swap_work){g, source, target, out}, b, seconds, runs);
-    if (!s) s = bench_machine(b, e);
+    if (!s) s = bench_machine(b, g->device, g->config.fast, e);
     if (out) unlink(out);
     base_free(out);
     base_free(seconds);

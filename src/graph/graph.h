@@ -97,6 +97,8 @@ typedef struct {
 guise_status tg_device_open(tg_device **d, const char *name, const tg_device_wish *wish,
                             base_error *e);
 void tg_device_close(tg_device **d);
+// Multiply-accumulates in a second of a product of two large matrices, in bf16 or as the wish says.
+guise_status tg_device_peak(tg_device *d, bool mixed, double *macs, base_error *e);
 bool tg_device_mixed(const tg_device *d); // is lower precision wanted for training? false for NULL
 // Zeroed memory that plans on d use in place when it is bound, and the host touches after tg_wait.
 float *tg_floats(tg_device *d, size_t n); // NULL: out of memory
