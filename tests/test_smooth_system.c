@@ -274,13 +274,23 @@ static void check_resumed(const char *recipe, const char *name, const char *iden
     CHECK(same_state(whole, halves, last));
 }
 
-static const char *const swapper[] = {
-    "size=32",     "batch=4",      "steps=18",
-    "lr_warmup=3", "adv_from=2",   "adv_ramp=2",
-    "d_lead=1",    "id_ramp=4",    "generator_options=width=8 multipliers=1,2 blocks=1 cond=16",
-    "gamma=10",    "log_every=3",  "discriminator_options=channels=8,8,8,8 group=2",
-    "ema=0.9",     "save_every=6", "sample_every=9",
-    "decay=0"};
+static const char *const swapper[] = {"size=32",
+                                      "batch=4",
+                                      "steps=18",
+                                      "warmup=2",
+                                      "lr_warmup=3",
+                                      "adv_from=2",
+                                      "adv_ramp=2",
+                                      "d_lead=1",
+                                      "id_ramp=4",
+                                      "generator_options=width=8 multipliers=1,2 blocks=1 cond=16",
+                                      "gamma=10",
+                                      "log_every=3",
+                                      "discriminator_options=channels=8,8,8,8 group=2",
+                                      "ema=0.9",
+                                      "save_every=6",
+                                      "sample_every=9",
+                                      "decay=0"};
 enum { SWAPPER = sizeof swapper / sizeof *swapper };
 
 TEST(resumed_runs_give_the_same_bits) // R1 is at step 16, and its last value is kept
@@ -329,7 +339,9 @@ TEST(swapper_learns_identity_from_the_embedder)
         "lr=3e-3",
         "lr_warmup=5",
         "adv_from=-1",
-        "id_start=4",
+        "warmup=0",
+        "lambda_id=4",
+        "beta1=0",
         "id_ramp=0",
         "lambda_rec=0",
         "rec_other=0",
@@ -363,8 +375,8 @@ TEST(bad_options_are_one_sentence)
         {"smooth-embedder-56", "between=1", "between"},
         {"smooth-embedder", "between=0.3", "lambda_teach="},
         {"smooth-embedder-56", "spoil=5", "spoil"},
-        {"smoothswap-64", "discriminator=patchgan", "stylegan2-d"},
-        {"smoothswap-64", "size=96", "power of two"},
+        {"smoothswap-small", "discriminator=patchgan", "stylegan2-d"},
+        {"smoothswap-small", "size=96", "power of two"},
         {"smoothswap-64", "gamma=-1", "gamma"},
         {"smoothswap-64", "lambda_change=-1", "lambda_change"},
     };
