@@ -63,7 +63,7 @@ cuda_at cuda_feed_at(const cuda_feed *f);          // the same as long as f is o
 
 // Work queued between begin and end is recorded, not run; replay runs it all with one call.
 typedef struct cuda_record cuda_record;
-int cuda_record_begin(cuda_device *d);
+int cuda_record_begin(cuda_device *d); // negative, without trouble: it cannot; run without
 int cuda_record_end(cuda_device *d, cuda_record **r); // *r NULL where this cannot be recorded
 int cuda_replay(cuda_device *d, const cuda_record *r);
 void cuda_record_free(cuda_record **r);

@@ -6,13 +6,12 @@ struct cuda_record {
     CUgraphExec graph;
 };
 
+// What failed before is nobody's to forget; that recording cannot begin is no failure.
 int cuda_record_begin(cuda_device *d)
 {
-    int s = cuda_use(d);
-    if (!s)
-        s = cuda_check(
-            d, d->api.cuStreamBeginCapture_v2(d->stream, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
-            "recording");
+    int s = d->failed ? (int)d->failed : cuda_use(d);
+    CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+    if (!s && d->api.cuStreamBeginCapture_v2(d->stream, mode)) s = GUISE_BAD_ARGUMENT;
     d->recording = !s;
     return s;
 }
@@ -21,9 +20,9 @@ int cuda_record_begin(cuda_device *d)
 int cuda_record_end(cuda_device *d, cuda_record **out)
 {
     CUgraph graph = NULL;
-    bool bad = !d->recording || d->failed;
     *out = NULL;
-    if (d->recording) bad = d->api.cuStreamEndCapture(d->stream, &graph) != CUDA_SUCCESS || bad;
+    if (!d->recording) return 0;
+    bool bad = d->api.cuStreamEndCapture(d->stream, &graph) != CUDA_SUCCESS || d->failed;
     d->recording = false;
     d->failed = GUISE_OK;
     d->trouble[0] = 0;

@@ -109,7 +109,7 @@ float *tg_floats(tg_device *d, size_t n)
     size_t bytes = (n ? n : 1) * sizeof(float);
     char *data = (char *)(uintptr_t)cuda_alloc(d->cuda, CUDA_SHARED, bytes);
     // it is cleared in the device's order, and the host may touch it right away
-    if (!data || cuda_wait(d->cuda, NULL)) return NULL;
+    if (!data || cuda_settle(d->cuda)) return NULL;
     d->block[d->n++] = (block){data, bytes};
     return (float *)(void *)data;
 }

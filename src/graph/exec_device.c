@@ -142,7 +142,8 @@ static int run(tg_plan *p)
     }
     if (!d->record) {
         int s = cuda_record_begin(d->cuda);
-        if (!s) s = queue(p, p->n_fixed);
+        if (s && cuda_trouble(d->cuda)[0]) return s; // of work before this
+        if (!s) queue(p, p->n_fixed);
         cuda_record_end(d->cuda, &d->record);
         d->plain = !d->record;
         if (d->plain) return queue(p, p->n_fixed);
