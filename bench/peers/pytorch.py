@@ -126,7 +126,7 @@ def judge(w, x):
 
 
 def warp(x, m, side):
-    at = torch.arange(side, dtype=x.dtype)
+    at = torch.arange(side, dtype=x.dtype, device=x.device)
     column, row = at[None, None, :], at[None, :, None]
     m = m[:, :, None, None]
     across = 2 * (m[:, 0] * column + m[:, 1] * row + m[:, 2]) / (x.shape[3] - 1) - 1
