@@ -29,6 +29,10 @@ static bool get_ready(place *p)
 }
 
 static const char *const swapper[] = {"size=16",
+                                      "lr=6e-3",
+                                      "lr_d=1e-3",
+                                      "lambda_adv=1",
+                                      "rec_other=0.5",
                                       "batch=4",
                                       "steps=6",
                                       "generator_options=channels=8,8,6 style=8 "
