@@ -8,7 +8,7 @@
 #include <string.h>
 
 struct eval_embedder {
-    face_recogniser *onnx; // NULL: the rest is set
+    face_recogniser *recogniser; // ONNX, or our face-id; NULL: the rest is set
     train_network net;
     nn_params *params;
     tg_graph *graph;
@@ -24,7 +24,7 @@ void eval_embedder_close(eval_embedder **at)
 {
     eval_embedder *m = *at;
     if (!m) return;
-    face_recogniser_close(&m->onnx);
+    face_recogniser_close(&m->recogniser);
     tg_plan_close(&m->plan);
     tg_free(m->graph);
     nn_params_close(&m->params);
@@ -108,8 +108,13 @@ static guise_status open_saved(eval_embedder *m, const char *path, base_error *e
 {
     base_tensors t = {0};
     guise_status s = weights_read(&t, path, e);
-    if (!s) s = read_card(m, &t, path, e);
-    if (!s) s = make_ready(m, &t, path, e);
+    const char *name = s ? NULL : base_tensors_meta(&t, CARD_NETWORK);
+    if (name && !strcmp(name, "face-id")) { // takes crops as recognisers do
+        s = face_recogniser_open(&m->recogniser, path, e);
+    } else {
+        if (!s) s = read_card(m, &t, path, e);
+        if (!s) s = make_ready(m, &t, path, e);
+    }
     base_tensors_free(&t);
     return s;
 }
@@ -119,15 +124,16 @@ guise_status eval_embedder_open(eval_embedder **m, const char *path, base_error 
     const char *dot = strrchr(path, '.');
     *m = base_alloc(1, sizeof **m);
     if (!*m) return base_no_memory(e);
-    guise_status s = dot && !strcasecmp(dot, ".onnx") ? face_recogniser_open(&(*m)->onnx, path, e)
-                                                      : open_saved(*m, path, e);
+    guise_status s = dot && !strcasecmp(dot, ".onnx")
+                         ? face_recogniser_open(&(*m)->recogniser, path, e)
+                         : open_saved(*m, path, e);
     if (s) eval_embedder_close(m);
     return s;
 }
 
 size_t eval_embedder_length(const eval_embedder *m)
 {
-    return m->onnx ? face_recogniser_length(m->onnx) : m->length;
+    return m->recogniser ? face_recogniser_length(m->recogniser) : m->length;
 }
 
 // RGB -1..1 where the network normalises itself; else by ImageNet's mean and deviation.
@@ -147,7 +153,7 @@ static void fill_planes(eval_embedder *m, const base_image *crop)
 guise_status eval_embed(eval_embedder *m, const base_image *photo,
                         const face_point point[FACE_POINTS], float *vector, base_error *e)
 {
-    if (m->onnx) return face_recognise(m->onnx, photo, point, vector, e);
+    if (m->recogniser) return face_recognise(m->recogniser, photo, point, vector, e);
     face_transform t;
     base_image crop = {0};
     guise_status s = face_align(&t, point, m->layout, m->size, NULL, e);
