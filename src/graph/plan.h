@@ -98,7 +98,7 @@ struct tg_plan {
     bool chosen; // precision
     double error;
     struct plan_device *on; // where it runs; NULL: on the CPU
-    tg_watch watch; // .made NULL: nobody
+    tg_watch watch;         // .made NULL: nobody
 };
 
 // arena.c
@@ -124,7 +124,7 @@ tg_wish plan_wish(const tg_plan *p, const plan_step *t); // of its op
 // exec.c; 0 or a negative guise_status
 int plan_run_op(const tg_plan *p, const plan_step *t, void *state, void *scratch, float *out);
 guise_status plan_leaves(const tg_plan *p, base_error *e); // are they all bound?
-void plan_tell(const tg_plan *p, const plan_step *t); // the watcher: t has run
+void plan_tell(const tg_plan *p, const plan_step *t);      // the watcher: t has run
 guise_status plan_run_step(const tg_plan *p, const plan_step *t, base_error *e);
 // precision.c: the first run of a fast plan, whose leaves and outputs are bound.
 guise_status plan_choose_precision(tg_plan *p, base_error *e);
