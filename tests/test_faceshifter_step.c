@@ -413,7 +413,9 @@ TEST(three_iterations)
         memcpy(s.made, tg_plan_value(g.step.plan, g.made),
                (size_t)tg_count(picture) * sizeof *s.made);
         expect_losses(&g, i, i > 2 ? 0.03 : i > 1 ? 0.01 : 2e-5);
-        expect_norms(&s, i, i > 1 ? 0.05 : 8e-4);
+        // Adam with beta1 = 0 moves dead weights by lr whichever way rounding points, so norms of
+        // later gradients wander: 5.3 % in the third iteration by AVX-512's sums, 3 % by AVX2's.
+        expect_norms(&s, i, i > 2 ? 0.1 : i > 1 ? 0.05 : 8e-4);
         if (i == 1) compare_first(&c, &s, &g);
         train_learner_step(&s.g, adam, 0);
         if (i == 1) compare_params(&c, &s.g);

@@ -1,5 +1,6 @@
 // test_ops_values.c -- every op on numbers worked out by hand: published constants for functions,
 // counting on paper for the rest. The last case sees that no op of the table is left out.
+#include "base/team.h"
 #include "graph_case.h"
 
 enum { MOST_OPS = 128 };
@@ -193,6 +194,29 @@ TEST(warping)
     finish(&c);
 }
 
+// A process beside this one, which has 10, 20, 30.
+static int with_other(base_team *t, float *x, size_t n)
+{
+    (void)t;
+    for (size_t i = 0; i < n; i++) x[i] += 10 * (float)(i + 1);
+    return 0;
+}
+static int with_other_double(base_team *t, double *x, size_t n)
+{
+    (void)t;
+    for (size_t i = 0; i < n; i++) x[i] += 10 * (double)(i + 1);
+    return 0;
+}
+
+TEST(sums_over_processes)
+{
+    base_team two = {.size = 2, .sum = with_other, .sum_double = with_other_double};
+    graph_case c = case_open();
+    tg_node *x = CASE_IN(&c, TG_SHAPE(3), 1, 2, -3);
+    CASE_WANT(&c, "all_sum", tg_all_sum_of(x, &two), 11, 22, 27);
+    finish(&c);
+}
+
 TEST(nan_wins_a_maximum)
 {
     graph_case c = case_open();
@@ -232,6 +256,6 @@ int main(int argc, char **argv)
     // The last case needs those before it, so it only makes sense in a whole run.
     return RUN(argc, argv, CASE(functions), CASE(pieces), CASE(pairs_and_sums), CASE(moves),
                CASE(convolution), CASE(reflection), CASE(resizing), CASE(filtering), CASE(pooling),
-               CASE(warping), CASE(nan_wins_a_maximum), CASE(nothing_to_do_makes_no_node),
-               CASE(every_op_has_values));
+               CASE(warping), CASE(sums_over_processes), CASE(nan_wins_a_maximum),
+               CASE(nothing_to_do_makes_no_node), CASE(every_op_has_values));
 }
