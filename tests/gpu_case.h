@@ -31,7 +31,7 @@ static inline cuda_device *gpu_open(bool deterministic, bool exact)
 
 // The stand-in's reins (standin/standin.h); all are NULL with NVIDIA's libraries.
 typedef struct {
-    void *library;
+    void *handle;
     void (*fail_at)(long n);
     const char *(*failed)(void);
     long (*objects)(void);
@@ -43,24 +43,24 @@ static inline bool gpu_take(gpu_reins *r)
 {
     const char *dir = getenv("GUISE_CUDA_LIBS");
     char *path = dir && *dir ? base_format("%s/libcuda.so.1", dir) : NULL;
-    *r = (gpu_reins){.library = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL};
+    *r = (gpu_reins){.handle = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL};
     base_free(path);
     const char *const name[] = {"standin_fail_at", "standin_failed", "standin_objects",
                                 "standin_memory", "standin_seed"};
     void *to[] = {&r->fail_at, &r->failed, &r->objects, &r->memory, &r->seed};
-    for (int i = 0; r->library && i < 5; i++) {
-        void *p = dlsym(r->library, name[i]);
+    for (int i = 0; r->handle && i < 5; i++) {
+        void *p = dlsym(r->handle, name[i]);
         memcpy(to[i], &p, sizeof p);
     }
     if (r->fail_at) return true;
-    if (r->library) dlclose(r->library);
+    if (r->handle) dlclose(r->handle);
     *r = (gpu_reins){0};
     return false;
 }
 
 static inline void gpu_leave(gpu_reins *r)
 {
-    if (r->library) dlclose(r->library);
+    if (r->handle) dlclose(r->handle);
     *r = (gpu_reins){0};
 }
 

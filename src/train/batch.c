@@ -64,22 +64,15 @@ void train_batch_keep(train_batch *b)
     base_team_keep(b->team, b->point, b->all, FACE_POINTS * sizeof *b->point);
 }
 
-// How one photo is shown.
-typedef struct {
-    bool flip;
-    int dx, dy; // of the window in the crop, 0..2 margin
-    float gain[3];
-} view;
-
 static float around_one(base_rng *r, double by)
 {
     return (float)(1 + by * (2 * base_rng_uniform(r) - 1));
 }
 
 // Always draws the same count of numbers, so that options do not move the others' randomness.
-static view draw_view(const train_options *o, base_rng *r)
+static train_view draw_view(const train_options *o, base_rng *r)
 {
-    view v = {.flip = base_rng_uniform(r) < 0.5 && o->flip};
+    train_view v = {.flip = base_rng_uniform(r) < 0.5 && o->flip};
     v.dx = base_rng_range(r, 0, 2 * o->shift);
     v.dy = base_rng_range(r, 0, 2 * o->shift);
     float light = around_one(r, o->light);
@@ -87,29 +80,8 @@ static view draw_view(const train_options *o, base_rng *r)
     return v;
 }
 
-// The window of the crop that the view sees, cut at white.
-static void show(const uint8_t *pixels, const train_options *o, const view *v, float *planes)
-{
-    size_t n = (size_t)o->size, side = n + 2 * (size_t)o->shift;
-    for (size_t y = 0; y < n; y++)
-        for (size_t x = 0; x < n; x++) {
-            size_t at = (y + (size_t)v->dy) * side + (v->flip ? n - 1 - x : x) + (size_t)v->dx;
-            for (size_t c = 0; c < 3; c++)
-                planes[(c * n + y) * n + x] =
-                    fminf(1, (float)pixels[at * 3 + c] / 255 * v->gain[c]);
-        }
-}
-
-void train_batch_show(const train_cache *c, size_t i, const train_options *o, base_rng *r,
-                      float *planes)
-{
-    view v = {.dx = o->shift, .dy = o->shift, .gain = {1, 1, 1}};
-    if (r) v = draw_view(o, r);
-    show(train_cache_pixels(c, i), o, &v, planes);
-}
-
-// Landmarks of the crop as the view shows them; mirrored, left and right change places.
-static void show_points(const face_point *from, const train_options *o, const view *v,
+// Mirrored, left and right change places.
+static void show_points(const face_point *from, const train_options *o, const train_view *v,
                         face_point to[FACE_POINTS])
 {
     static const int mirrored[FACE_POINTS] = {1, 0, 2, 4, 3};
@@ -120,6 +92,29 @@ static void show_points(const face_point *from, const train_options *o, const vi
         if (v->flip) p.x = (float)(o->size - 1) - p.x;
         to[i] = p;
     }
+}
+
+void train_view_show(const train_cache *c, size_t i, const train_options *o, const train_view *v,
+                     float *planes, face_point point[FACE_POINTS])
+{
+    size_t n = (size_t)o->size, side = n + 2 * (size_t)o->shift;
+    const uint8_t *pixels = train_cache_pixels(c, i);
+    for (size_t y = 0; y < n; y++)
+        for (size_t x = 0; x < n; x++) {
+            size_t at = (y + (size_t)v->dy) * side + (v->flip ? n - 1 - x : x) + (size_t)v->dx;
+            for (size_t k = 0; k < 3; k++)
+                planes[(k * n + y) * n + x] =
+                    fminf(1, (float)pixels[at * 3 + k] / 255 * v->gain[k]);
+        }
+    if (point) show_points(train_cache_points(c, i), o, v, point);
+}
+
+void train_batch_show(const train_cache *c, size_t i, const train_options *o, base_rng *r,
+                      float *planes)
+{
+    train_view v = {.dx = o->shift, .dy = o->shift, .gain = {1, 1, 1}};
+    if (r) v = draw_view(o, r);
+    train_view_show(c, i, o, &v, planes, NULL);
 }
 
 // Where the face is in a crop of template arcface: an ellipse around (0.50, 0.59) of the side,
@@ -173,21 +168,20 @@ static guise_status fill_row(train_batch *b, int row, const train_cache *c, cons
     size_t source = draw_of_person(c, person, target, r);
     if (same && o->same_photo) source = target;
     same = o->same_photo ? source == target : person == train_cache_person(c, target);
-    view v = draw_view(o, r), u = draw_view(o, r);
+    train_view v = draw_view(o, r), u = draw_view(o, r);
     b->all_same += same;
     if (place < 0) return GUISE_OK;
-    show(train_cache_pixels(c, target), o, &v, b->target + i * 3 * area);
+    face_point *point = b->point + i * FACE_POINTS;
+    train_view_show(c, target, o, &v, b->target + i * 3 * area, point);
     b->same[i] = same;
-    if (b->sources) show(train_cache_pixels(c, source), o, &u, b->source + i * 3 * area);
+    if (b->sources) train_view_show(c, source, o, &u, b->source + i * 3 * area, NULL);
     memcpy(b->vector + i * (size_t)b->length, train_cache_vector(c, source),
            (size_t)b->length * sizeof *b->vector);
     memcpy(b->theirs + i * (size_t)b->length, train_cache_vector(c, target),
            (size_t)b->length * sizeof *b->theirs);
     fill_weight(b->weight + i * area, o, same || step <= o->warmup);
 
-    face_point *point = b->point + i * FACE_POINTS;
     face_transform t;
-    show_points(train_cache_points(c, target), o, &v, point);
     if (!b->frame_side) return GUISE_OK; // no recogniser
     guise_status s = face_align(&t, point, b->frame, b->frame_side, NULL, e);
     if (s) return s;

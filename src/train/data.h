@@ -89,6 +89,16 @@ guise_status train_batch_open(train_batch *b, const train_options *o, const trai
                               base_team *team, bool whole, base_error *e);
 void train_batch_close(train_batch *b);
 void train_batch_keep(train_batch *b);
+// How one crop is shown.
+typedef struct {
+    bool flip;
+    int dx, dy;    // of the window in the crop, 0..2 margin
+    float gain[3]; // of R, G, B
+} train_view;
+// The window of crop i that the view sees, cut at white: planes [3,size,size] RGB 0..1. point: the
+// landmarks there (mirrored, left and right change places); NULL is fine.
+void train_view_show(const train_cache *c, size_t i, const train_options *o, const train_view *v,
+                     float *planes, face_point point[FACE_POINTS]);
 // Crop i as one view of it is seen: planes [3,size,size] RGB 0..1. r NULL: its middle, unchanged.
 void train_batch_show(const train_cache *c, size_t i, const train_options *o, base_rng *r,
                       float *planes);

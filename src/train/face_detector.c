@@ -279,10 +279,7 @@ static guise_status step(train_work *w, int step, base_rng *r, double value[TRAI
                          base_error *e)
 {
     (void)step, (void)r;
-    guise_status s = w->phase[0].run.plan ? GUISE_OK : plan(w, e);
-    if (!s) s = train_phase_run(w, &w->phase[0], value, e);
-    if (!s) train_work_move(w, 0, w->rates.lr);
-    return s;
+    return train_work_phase(w, plan, value, e);
 }
 
 static const train_recipe recipes[] = {

@@ -64,27 +64,6 @@ static void close(train_work *w)
     face_mask_look_close(&own->look);
 }
 
-// The window of a cached crop that begins at (dx, dy), mirrored or not, and where its face is.
-static void show(const train_options *o, const train_cache *c, size_t i, int dx, int dy, bool flip,
-                 float *planes, face_point point[FACE_POINTS])
-{
-    static const int mirrored[FACE_POINTS] = {1, 0, 2, 4, 3};
-    size_t n = (size_t)o->size, side = n + 2 * (size_t)o->shift;
-    const uint8_t *from = train_cache_pixels(c, i);
-    for (size_t y = 0; y < n; y++)
-        for (size_t x = 0; x < n; x++)
-            for (size_t k = 0; k < 3; k++) {
-                size_t at = (y + (size_t)dy) * side + (flip ? n - 1 - x : x) + (size_t)dx;
-                planes[(k * n + y) * n + x] = (float)from[at * 3 + k] / 255;
-            }
-    for (int k = 0; k < FACE_POINTS; k++) {
-        point[k] = train_cache_points(c, i)[flip ? mirrored[k] : k];
-        point[k].x -= (float)dx;
-        point[k].y -= (float)dy;
-        if (flip) point[k].x = (float)(o->size - 1) - point[k].x;
-    }
-}
-
 // Hair, glasses, a hand or an object, each over what was drawn before it; cover: all of them.
 static guise_status dress(const train_options *o, const face_point point[FACE_POINTS], base_rng *r,
                           face_mask_row *row, float *scratch, base_error *e)
@@ -118,9 +97,11 @@ guise_status face_mask_draw(const train_work *w, const train_cache *c, size_t i,
     face_point point[FACE_POINTS];
     float *scratch = base_alloc(area, sizeof *scratch);
     if (!scratch) return base_no_memory(e);
-    bool flip = base_rng_uniform(r) < 0.5 && o->flip;
-    int dx = base_rng_range(r, 0, 2 * o->shift), dy = base_rng_range(r, 0, 2 * o->shift);
-    show(o, c, i, plain ? o->shift : dx, plain ? o->shift : dy, flip && !plain, row->planes, point);
+    train_view v = {.flip = base_rng_uniform(r) < 0.5 && o->flip, .gain = {1, 1, 1}};
+    v.dx = base_rng_range(r, 0, 2 * o->shift);
+    v.dy = base_rng_range(r, 0, 2 * o->shift);
+    if (plain) v = (train_view){.dx = o->shift, .dy = o->shift, .gain = {1, 1, 1}};
+    train_view_show(c, i, o, &v, row->planes, point);
     memset(row->cover, 0, area * sizeof *row->cover);
     guise_status s = train_face_label(row->planes, o->size, point, row->label, row->weight, e);
     if (!s && !plain) s = dress(o, point, r, row, scratch, e);
@@ -184,10 +165,7 @@ static guise_status step(train_work *w, int step, base_rng *r, double value[TRAI
                          base_error *e)
 {
     (void)step, (void)r;
-    guise_status s = w->phase[0].run.plan ? GUISE_OK : plan(w, e);
-    if (!s) s = train_phase_run(w, &w->phase[0], value, e);
-    if (!s) train_work_move(w, 0, w->rates.lr);
-    return s;
+    return train_work_phase(w, plan, value, e);
 }
 
 static const train_recipe recipes[] = {

@@ -249,12 +249,8 @@ static guise_status step(train_work *w, int step, base_rng *r, double value[TRAI
     (void)step;
     (void)r;
     hear_state *st = w->own;
-    train_phase *p = &w->phase[0];
     st->weight = (float)w->rates.id;
-    guise_status s = p->run.plan ? GUISE_OK : plan(w, e);
-    if (!s) s = train_phase_run(w, p, value, e);
-    if (!s) train_work_move(w, 0, w->rates.lr);
-    return s;
+    return train_work_phase(w, plan, value, e);
 }
 
 // 50,000 steps are recalled from the literature, not verified; the batch, the colours and half of

@@ -156,5 +156,8 @@ guise_status train_phase_open(train_work *w, train_phase *p, const train_tie tie
 guise_status train_phase_run(train_work *w, train_phase *p, double value[TRAIN_LOSSES],
                              base_error *e);
 void train_work_move(train_work *w, int network, double lr);
+// The whole step of a system that has phase 0 alone, planned when it is first needed.
+guise_status train_work_phase(train_work *w, guise_status (*plan)(train_work *w, base_error *e),
+                              double value[TRAIN_LOSSES], base_error *e);
 
 #endif

@@ -235,3 +235,12 @@ void train_work_move(train_work *w, int network, double lr)
     train_learner *l = &w->learner[network];
     train_learner_step(l, (nn_adam){lr, o->beta1, o->beta2, o->eps}, l->average ? o->ema : 0);
 }
+
+guise_status train_work_phase(train_work *w, guise_status (*plan)(train_work *w, base_error *e),
+                              double value[TRAIN_LOSSES], base_error *e)
+{
+    guise_status s = w->phase[0].run.plan ? GUISE_OK : plan(w, e);
+    if (!s) s = train_phase_run(w, &w->phase[0], value, e);
+    if (!s) train_work_move(w, 0, w->rates.lr);
+    return s;
+}

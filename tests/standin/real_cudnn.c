@@ -8,7 +8,7 @@
 
 static struct {
     bool tried;
-    void *library, *properties;
+    void *handle, *properties;
     __typeof__(cudnnBackendCreateDescriptor) *create;
     __typeof__(cudnnBackendDestroyDescriptor) *destroy;
     __typeof__(cudnnBackendSetAttribute) *set;
@@ -28,7 +28,7 @@ static cudnnStatus_t said(cudnnStatus_t s)
 
 static bool get(const char *name, void *function)
 {
-    void *p = dlsym(real.library, name);
+    void *p = dlsym(real.handle, name);
     memcpy(function, &p, sizeof p);
     return p != NULL;
 }
@@ -64,12 +64,12 @@ static cudnnStatus_t describe(int sm)
 static bool here(void)
 {
     const char *path = getenv("GUISE_STANDIN_CUDNN"), *sm = getenv("GUISE_STANDIN_SM");
-    if (real.tried) return real.library;
+    if (real.tried) return real.handle;
     real.tried = true;
     if (!path || !*path) return false;
-    real.library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    real.handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     bool good =
-        real.library && get("cudnnBackendCreateDescriptor", &real.create) &&
+        real.handle && get("cudnnBackendCreateDescriptor", &real.create) &&
         get("cudnnBackendDestroyDescriptor", &real.destroy) &&
         get("cudnnBackendSetAttribute", &real.set) && get("cudnnBackendGetAttribute", &real.get) &&
         get("cudnnBackendFinalize", &real.finalize) && get("cudnnGetLastErrorString", &real.last);
@@ -77,7 +77,7 @@ static bool here(void)
     if (!good) {
         const char *why = dlerror();
         fprintf(stderr, "standin: the real cuDNN %s is of no use: %s\n", path, why ? why : "");
-        real.library = NULL;
+        real.handle = NULL;
     }
     return good;
 }
