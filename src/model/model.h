@@ -76,8 +76,8 @@ typedef struct {
     int blocks;          // identity blocks
     int latent;          // length of id
     int max_width;
+    int skips;   // ours: so many ups, from the deepest, see the downs' features and the identity
     bool deep;   // variant c with one level more
-    bool skips;  // ours: ups see the downs' features, and the identity
     bool window; // ours: outside of the face the target itself, for crops of template arcface
     bool stages;
 } model_simswap_options;

@@ -6,8 +6,8 @@
 // Names are those of the released weights: neuralchen/SimSwap, models/fs_networks.py (a),
 // fs_networks_512.py (b), fs_networks_fix.py (c).
 //
-// Two options are ours, for trainings of hours: with `skips` an up level also sees what the down
-// level of its size saw, and the identity, so that pose, gaze and light need not pass the
+// Two options are ours, for trainings of hours: with `skips` the first up levels also see what the
+// down levels of their size saw, and the identity, so that pose, gaze and light need not pass the
 // bottleneck; with `window` the network paints the face alone.
 #include "model/nets.h"
 #include <math.h>
@@ -15,8 +15,8 @@
 
 typedef struct { // what the options come to
     int first;   // number of the first level: down0 in b, down1 else
-    int width, depth, blocks, latent, max_width;
-    bool tanh, stages, skips;
+    int width, depth, blocks, latent, max_width, skips;
+    bool tanh, stages;
 } plan;
 
 static int or_default(int value, int otherwise) { return value ? value : otherwise; }
@@ -40,9 +40,10 @@ static bool make_plan(nn m, const model_simswap_options *o, plan *p)
     else if (o->deep && !c)
         tg_fail(m.graph, "simswap: only variant c can be deep");
     else if (p->width < 1 || p->max_width < p->width || p->depth < 1 || p->depth > 8 ||
-             p->blocks < 1 || p->blocks > 64 || p->latent < 1)
+             p->blocks < 1 || p->blocks > 64 || p->latent < 1 || p->skips < 0 ||
+             p->skips > p->depth)
         tg_fail(m.graph, "simswap: width and latent must be at least 1, max_width at least width, "
-                         "depth 1 to 8, blocks 1 to 64");
+                         "depth 1 to 8, blocks 1 to 64, skips 0 to depth");
     else
         return true;
     return false;
@@ -177,8 +178,9 @@ tg_node *model_simswap(nn m, tg_node *img, tg_node *id, const model_simswap_opti
     for (int i = p.depth - 1; i >= 0; i--) {
         nn up = nn_at(m, "up%d", p.first + i);
         int out = width_at(&p, i);
-        x = p.skips ? up_seeing(up, x, seen[i], id, out)
-                    : conv_bn_relu(up, 1, nn_upsample(x, 2), .out = out, .k = 3, .pad = 1);
+        x = i >= p.depth - p.skips
+                ? up_seeing(up, x, seen[i], id, out)
+                : conv_bn_relu(up, 1, nn_upsample(x, 2), .out = out, .k = 3, .pad = 1);
         model_stage(io, on, up.path, x);
     }
     x = nn_conv(nn_at(m, "last_layer.1"), x, .out = 3, .k = 7, .reflect = 3);
@@ -199,7 +201,7 @@ static const base_field options[] = {
     {"latent", 0, BASE_INT, AT(latent), "512", "length of the identity vector"},
     {"max_width", 0, BASE_INT, AT(max_width), "512", "most channels"},
     {"deep", 0, BASE_FLAG, AT(deep), NULL, "one level more (variant c)"},
-    {"skips", 0, BASE_FLAG, AT(skips), NULL, "ups see the downs' features, and the identity"},
+    {"skips", 0, BASE_INT, AT(skips), "0", "so many ups see the downs' features and the identity"},
     {"window", 0, BASE_FLAG, AT(window), NULL, "outside of the face the target itself"},
     {"stages", 0, BASE_FLAG, AT(stages), NULL, "give every stage as a further output"},
     {0}};

@@ -8,6 +8,8 @@ const base_field train_fields[] = {
     {"generator", 0, BASE_TEXT, AT(generator), "simswap", "network to train; see net list"},
     {"generator_options", 0, BASE_TEXT, AT(generator_options), "",
      "its options, key=value with spaces between"},
+    {"start", 0, BASE_TEXT, AT(start), "",
+     "file of weights to begin with, such as another run's generator.safetensors"},
     {"discriminator", 0, BASE_TEXT, AT(discriminator), "patchgan",
      "network that judges; which ones the system takes, it says"},
     {"discriminator_options", 0, BASE_TEXT, AT(discriminator_options), "", "its options"},

@@ -8,6 +8,7 @@
 // states). Not given anywhere: the learning rate with beta1 = 0, taken from the published trainer
 // (4e-4), and the first layer m of weak feature matching, taken as 3 of 5.
 #include "train/judge.h"
+#include "train/landmarks.h"
 #include "train/losses.h"
 #include "train/system.h"
 #include "weights/weights.h"
@@ -16,7 +17,8 @@
 typedef struct {
     const char *features; // weights of a frozen feature network of the discriminator, a file
     const char *real;     // what the discriminator takes for real: "target" or "source" photos
-    double lambda_fm, lambda_gp, lambda_away;
+    const char *detector; // weights of a frozen detector, a file
+    double lambda_fm, lambda_gp, lambda_away, lambda_points;
     int fm_first, fm_last; // layers of feature matching, from 1; last 0: the last hidden
     int scales, gp_every;
 } options;
@@ -32,6 +34,10 @@ static const base_field fields[] = {
     {"lambda_gp", 0, BASE_REAL, AT(lambda_gp), "1e-5", "weight of the gradient penalty; 0: none"},
     {"lambda_away", 0, BASE_REAL, AT(lambda_away), "0",
      "weight of the target's identity that is left in the result (ours); 0: none"},
+    {"lambda_points", 0, BASE_REAL, AT(lambda_points), "0",
+     "weight of how far the five landmarks move, in sides of the crop (ours); 0: none"},
+    {"points_of", 0, BASE_TEXT, AT(detector), NULL,
+     "file of the detector that sees these landmarks"},
     {"fm_first", 0, BASE_INT, AT(fm_first), "3", "first layer of feature matching, from 1"},
     {"fm_last", 0, BASE_INT, AT(fm_last), "0", "last layer of it; 0: the last hidden one"},
     {"scales", 0, BASE_INT, AT(scales), "2", "discriminators, each on half the size"},
@@ -46,16 +52,29 @@ static guise_status check(const train_options *o, base_error *e)
                                  {"fm_last", own->fm_last, 0, 64},
                                  {"scales", own->scales, 1, TRAIN_SCALES},
                                  {"gp_every", own->gp_every, 1, 1000},
-                                 {"lambda_away", own->lambda_away, 0, 1000}};
+                                 {"lambda_away", own->lambda_away, 0, 1000},
+                                 {"lambda_points", own->lambda_points, 0, 10000}};
     guise_status s = train_bounds(bound, sizeof bound / sizeof *bound, e);
+    if (!s && own->lambda_away > 0 && o->lambda_id <= 0)
+        s = base_fail(
+            e, GUISE_BAD_ARGUMENT,
+            "lambda_away rises with the identity loss, so that lambda_id must be above 0");
+    if (!s && own->lambda_points > 0 && !own->detector)
+        s = base_fail(e, GUISE_BAD_ARGUMENT,
+                      "lambda_points needs points_of=FILE, a detector such as "
+                      "weights/face-detector.safetensors");
+    if (!s && own->lambda_points > 0 && o->size % 32)
+        s = base_fail(e, GUISE_BAD_ARGUMENT,
+                      "lambda_points: the detector takes multiples of 32 pixels, not size=%d",
+                      o->size);
     if (!s && strcmp(own->real, "target") != 0 && strcmp(own->real, "source") != 0)
         s = base_fail(e, GUISE_BAD_ARGUMENT, "real=%s: say target or source", own->real);
     return s;
 }
 
-enum { ALL, ID, REC, ADV, FM, D_REAL, D_FAKE, GP, AWAY };
-static const char *const loss_names[] = {"loss",   "id",     "rec", "adv",  "fm",
-                                         "d_real", "d_fake", "gp",  "away", NULL};
+enum { ALL, ID, REC, ADV, FM, D_REAL, D_FAKE, GP, AWAY, POINTS };
+static const char *const loss_names[] = {"loss",   "id", "rec",  "adv",    "fm", "d_real",
+                                         "d_fake", "gp", "away", "points", NULL};
 
 // Phases: the generator's four by what takes part, then the discriminator's without and with the
 // gradient penalty.
@@ -64,6 +83,7 @@ enum { WITH_ID = 1, WITH_D = 2, FIRST_D = 4 };
 typedef struct {
     float *fake;     // [batch,3,size,size]
     float weight[3]; // now: identity, adversarial, feature matching
+    train_landmarks landmarks;
 } state;
 
 // An RGB 0..1 image as the generator's losses see it: normalised for variant c, else as it is.
@@ -106,6 +126,20 @@ static tg_node *left_of_target(tg_node *made, tg_node *source, tg_node *target)
     return tg_mean(tg_relu(tg_sub(nn_cosine(made, target), nn_cosine(source, target))));
 }
 
+// The identity's terms of the sum, with lambda its weight: the result's distance to the source and,
+// rising alike, what is left of the target.
+static tg_node *identify(train_work *w, tg_node *made, tg_node *vector, tg_node *theirs,
+                         tg_node *warp, tg_node *lambda, tg_node **loss)
+{
+    double away = ((const options *)(const void *)w->o->own)->lambda_away;
+    tg_node *v = train_identity_of(w->identity, made, warp);
+    loss[ID] = tg_mean(train_identity_loss(v, vector));
+    tg_node *sum = tg_mul(loss[ID], lambda);
+    if (away <= 0) return sum;
+    loss[AWAY] = left_of_target(v, vector, theirs);
+    return tg_add(sum, tg_mul(loss[AWAY], tg_scale(lambda, away / w->o->lambda_id)));
+}
+
 static guise_status plan_g(train_work *w, int with, base_error *e)
 {
     state *own = w->own;
@@ -114,7 +148,7 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
     if (!p->run.graph) return base_no_memory(e);
     tg_graph *g = p->run.graph;
     int n = w->rows, size = w->o->size;
-    double away = ((const options *)(const void *)w->o->own)->lambda_away;
+    const options *o = (const void *)w->o->own;
     tg_node *target = train_work_image(w, g, "target");
     tg_node *vector = tg_input(g, TG_SHAPE(n, w->batch.length), "vector");
     tg_node *theirs = tg_input(g, TG_SHAPE(n, w->batch.length), "theirs");
@@ -127,15 +161,11 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
         train_generate(&w->network[0], nn_root(w->learner[0].params, g, true), target, vector);
     p->loss[REC] = train_reconstruction_loss(loss_space(w, made), loss_space(w, target), weight);
     tg_node *sum = tg_reshape(p->loss[REC], TG_SHAPE(1));
-    if (with & WITH_ID) {
-        tg_node *v = train_identity_of(w->identity, made, warp);
-        p->loss[ID] = tg_mean(train_identity_loss(v, vector));
-        sum = tg_add(sum, tg_mul(p->loss[ID], lambda[0]));
-        if (away > 0) {
-            p->loss[AWAY] = left_of_target(v, vector, theirs);
-            tg_node *share = tg_scale(lambda[0], away / w->o->lambda_id); // rises as identity does
-            sum = tg_add(sum, tg_mul(p->loss[AWAY], share));
-        }
+    if (with & WITH_ID)
+        sum = tg_add(sum, identify(w, made, vector, theirs, warp, lambda[0], p->loss));
+    if (o->lambda_points > 0) {
+        p->loss[POINTS] = train_landmarks_loss(&own->landmarks, made, target);
+        sum = tg_add(sum, tg_scale(p->loss[POINTS], o->lambda_points));
     }
     if (with & WITH_D) {
         judge(w, g, made, target, p->loss);
@@ -235,7 +265,9 @@ static guise_status open(train_work *w, base_error *e)
     size_t n = (size_t)w->rows;
     w->batch.sources = !strcmp(((const options *)(const void *)o->own)->real, "source");
     own->fake = tg_floats(w->device, n * 3 * (size_t)o->size * (size_t)o->size);
+    const options *mine = (const void *)o->own;
     guise_status s = own->fake ? GUISE_OK : base_no_memory(e);
+    if (!s && mine->lambda_points > 0) s = train_landmarks_open(&own->landmarks, mine->detector, e);
     if (!s) s = train_work_learn(w, 0, build_generator, o->ema > 0, e);
     if (s || o->adv_from < 0) return s;
     s = train_work_learn(w, 1, build_discriminator, false, e);
@@ -246,6 +278,7 @@ static void close(train_work *w)
 {
     state *own = w->own;
     tg_floats_free(w->device, own->fake);
+    train_landmarks_close(&own->landmarks);
 }
 
 static guise_status step_d(train_work *w, int step, base_rng *r, double *value, base_error *e)

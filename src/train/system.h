@@ -135,6 +135,10 @@ guise_status train_bounds(const train_bound b[], size_t n, base_error *e);
 // Learner i for what build makes in a graph that is thrown away: initial values by seed + i.
 guise_status train_work_learn(train_work *w, int i, void (*build)(train_work *w, nn m),
                               bool average, base_error *e);
+// Before a learner is settled: its values out of a file of weights, by name. What the file lacks
+// stays new, as do further input channels of a convolution, which begin at zero; a line of the log
+// tells how much was taken. Errors: GUISE_IO, GUISE_BAD_FILE, GUISE_NO_MEMORY.
+guise_status train_start_with(train_learner *l, const char *path, base_error *e);
 tg_graph *train_work_graph(const train_work *w); // empty, of the team; NULL: out of memory
 tg_node *train_work_image(const train_work *w, tg_graph *g, const char *name); // [rows,3,s,s]
 // Normal numbers for all rows of a batch, so many each; x gets those of this process's rows.
