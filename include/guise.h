@@ -33,7 +33,7 @@ void guise_set_log(void (*log)(void *user, const char *line), void *user);
 // ---- An engine: where networks are found and, once used, kept ready.
 typedef struct guise_engine guise_engine;
 typedef struct {
-    const char *model, *weights; // generator: NAME in weights, default the first found; or a file
+    const char *model, *weights; // generator: NAME in weights, default the largest; or a file
     const char *refine, *device; // weights that refine its swaps, "": those found; NULL: the CPU
     const char *detector, *recogniser; // files, or names; default: ours, in weights
     double score;                      // least score of a face, 0..1; default 0.6

@@ -17,7 +17,7 @@ static const base_field table[] = {
     {"runs", 'n', BASE_INT, AT(runs), "10", "runs that are timed, after a first one"},
     {"weights", 'w', BASE_TEXT, AT(config.weights), NULL, "net: its weights; swap: the generator"},
     {"seed", 0, BASE_INT, AT(seed), "1", "net: of the initial values where there are no weights"},
-    {"model", 'm', BASE_TEXT, AT(config.model), NULL, "swap: generator; default: the first found"},
+    {"model", 'm', BASE_TEXT, AT(config.model), NULL, "swap: generator; default: the largest"},
     {"without", 0, BASE_TEXT, AT(without), NULL,
      "net: parts of planning to leave out, in commas; doc/speed.md says which there are"},
     {"fast", 0, BASE_FLAG, AT(fast), NULL,

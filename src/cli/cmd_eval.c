@@ -19,7 +19,7 @@ static const base_field table[] = {
     {"resume", 0, BASE_FLAG, AT(eval.resume), NULL, "go on with the run in --out"},
     {"force", 0, BASE_FLAG, AT(eval.force), NULL, "measure by a network that a training used"},
     {"list", 'l', BASE_FLAG, AT(list), NULL, "show suites, or the options of SUITE; then end"},
-    {"model", 'm', BASE_TEXT, AT(config.model), NULL, "generator; default: the first one found"},
+    {"model", 'm', BASE_TEXT, AT(config.model), NULL, "generator; default: the one of largest pictures"},
     {"weights", 'w', BASE_TEXT, AT(config.weights), NULL, "file with the generator"},
     {"landmarks", 0, BASE_TEXT, AT(eval.landmarks), NULL,
      "five points of each photo; default: DATA_landmarks5.txt where it is there"},

@@ -82,6 +82,7 @@ char *find_own_recogniser(const char *wanted);
 guise_status find_recogniser(const guise_engine *g, const char *wanted, char **path, base_error *e);
 // Those that swap faces, in the first folder that holds one; false: out of memory.
 bool find_generators(base_names *all);
+// Of the largest pictures; of several, the first by name. Errors: GUISE_IO, GUISE_NO_MEMORY.
 guise_status find_default_generator(char **path, base_error *e);
 char *find_stem(const char *path, char name[64]); // "a/b.onnx" -> "b"
 

@@ -99,16 +99,18 @@ guise_status find_named(const char *named, const char *what, char **path, base_e
                      what, named);
 }
 
-// Is this file a generator? By its card; unreadable files are not, and no error here.
-static bool is_generator(const char *path)
+// Side of a generator's crops by its card; 0: it is none. Unreadable files are none, and no error.
+static int generator_size(const char *path)
 {
     base_tensors t = {0};
     const char *network = NULL;
     if (!weights_safetensors_read(&t, path, NULL)) network = base_tensors_meta(&t, CARD_NETWORK);
     const model_net *net = network ? model_find(network) : NULL;
-    bool yes = net && net->swapper && base_tensors_meta(&t, CARD_IDENTITY);
+    const char *size = net ? base_tensors_meta(&t, CARD_SIZE) : NULL;
+    bool yes = size && net->swapper && base_tensors_meta(&t, CARD_IDENTITY);
+    int side = yes ? (int)strtol(size, NULL, 10) : 0;
     base_tensors_free(&t);
-    return yes;
+    return side;
 }
 
 static bool generators_in(base_names *all, const char *dir)
@@ -120,7 +122,7 @@ static bool generators_in(base_names *all, const char *dir)
         const char *dot = strrchr(files.name[i], '.');
         if (!dot || strcmp(dot, ".safetensors") != 0) continue;
         char *path = base_format("%s/%s", dir, files.name[i]);
-        ok = path && (!is_generator(path) || base_names_add(all, path));
+        ok = path && (!generator_size(path) || base_names_add(all, path));
         base_free(path);
     }
     base_names_free(&files);
@@ -139,9 +141,15 @@ bool find_generators(base_names *all)
 guise_status find_default_generator(char **path, base_error *e)
 {
     base_names all = {0};
+    size_t best = 0;
+    int most = 0;
     *path = NULL;
     bool ok = find_generators(&all);
-    if (ok && all.n) ok = (*path = base_copy_text(all.name[0])) != NULL;
+    for (size_t i = 0; i < all.n; i++) {
+        int side = generator_size(all.name[i]);
+        if (side > most) best = i, most = side;
+    }
+    if (ok && all.n) ok = (*path = base_copy_text(all.name[best])) != NULL;
     bool none = ok && !all.n;
     base_names_free(&all);
     if (!ok) return base_no_memory(e);

@@ -16,6 +16,10 @@ out c.png: a face of 2 photos
 $ HOME= GUISE_MODELS= GUISE_WEIGHTS=own guise embed grey.png -o own.safetensors >/dev/null && GUISE_WEIGHTS=own guise swap own.safetensors grey.png -o out.png
 out swapped by tiny
 
+# of several generators the one of the largest pictures
+$ mkdir r; cp own/*.safetensors r; LC_ALL=C sed 's/"guise.size":"16"/"guise.size":"32"/' own/tiny.safetensors >r/zoo.safetensors; HOME= GUISE_MODELS= GUISE_WEIGHTS=r guise swap grey.png grey.png -o out.png
+out swapped by zoo at 32 pixels
+
 # vectors of one space compare
 $ cp own/face-id.safetensors twin.safetensors && HOME= GUISE_MODELS= GUISE_WEIGHTS=own guise embed crop.png --aligned arcface --recogniser twin.safetensors -o twin-face.safetensors >/dev/null && GUISE_WEIGHTS=own guise swap twin-face.safetensors grey.png -o out.png
 out swapped by tiny
