@@ -10,7 +10,8 @@ typedef struct {
 #define AT(field) offsetof(options, field)
 static const base_field table[] = {
     {"output", 'o', BASE_TEXT, AT(output), NULL, "photo to write; the extension sets the format"},
-    {"model", 'm', BASE_TEXT, AT(config.model), NULL, "generator; default: the one of largest pictures"},
+    {"model", 'm', BASE_TEXT, AT(config.model), NULL,
+     "generator; default: the one of largest pictures"},
     {"weights", 'w', BASE_TEXT, AT(config.weights), NULL, "file with the generator"},
     {"all", 'a', BASE_FLAG, AT(swap.all), NULL, "swap every face; else the largest"},
     {"reference", 'r', BASE_TEXT, AT(swap.reference), NULL,

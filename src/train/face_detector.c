@@ -53,6 +53,7 @@ typedef struct {
 } level;
 
 typedef struct {
+    train_faces faces; // of the cache's crops, from the first step on
     train_scene scene;
     float *worse; // [n,3,scene,scene]
     float *clean; // [3,scene,scene]
@@ -99,6 +100,7 @@ static void close(train_work *w)
 {
     state *own = w->own;
     train_scene_close(&own->scene);
+    train_faces_close(&own->faces);
     base_free(own->worse);
     base_free(own->clean);
     for (int l = 0; l < MODEL_FACE_LEVELS; l++) {
@@ -131,7 +133,8 @@ static void answer(level *at, size_t i, int x, int y, int stride, const scene_fa
 
 // Cells within a quarter of the box of its middle answer, if faces of this size are the level's
 // own (2 to 7 cells; the first level takes smaller ones, the last larger ones, too). The other
-// cells within the middle four tenths, on any level, may say what they like.
+// cells within the middle four tenths, on any level, may say what they like, as all may of a
+// doubtful face.
 static void mark(state *own, size_t row, int l, const scene_face *f)
 {
     level *at = &own->at[l];
@@ -145,7 +148,7 @@ static void mark(state *own, size_t row, int l, const scene_face *f)
             float dy = fabsf((float)y + 0.5f - f->cy / (float)stride);
             float d = fmaxf(dx, dy);
             size_t i = row * (size_t)(at->grid * at->grid) + (size_t)(y * at->grid + x);
-            if (mine && d <= near)
+            if (mine && d <= near && !f->doubtful)
                 answer(at, i, x, y, stride, f);
             else if (d <= fmaxf(0.4f * cells, 0.5f) && at->score[i] == 0)
                 at->count[i] = 0;
@@ -199,9 +202,12 @@ static guise_status fill(train_work *w, int step, base_rng *r, base_error *e)
     const options *o = (const void *)w->o->own;
     state *own = w->own;
     size_t n = (size_t)w->o->batch, area = (size_t)o->scene * (size_t)o->scene;
-    const scene_options so = {w->cache, w->o->size, w->o->shift, o->smallest, o->turn, o->spoil};
+    const scene_options so = {w->cache,    &own->faces, w->o->size, w->o->shift,
+                              o->smallest, o->turn,     o->spoil};
     guise_status s = GUISE_OK;
     (void)step;
+    if (!own->faces.at)
+        s = train_faces_open(&own->faces, w->cache, w->o->size, w->o->shift, w->o->detector, e);
     clear(own, n);
     for (size_t i = 0; !s && i < n; i++) {
         s = train_scene_draw(&own->scene, &so, own->clean, r, e);
@@ -246,7 +252,7 @@ static void build_level(train_work *w, tg_graph *g, int l, const model_face_leve
     tg_node *box_loss = tg_add(smooth_l1(centre, tg_slice(box, 2, 0, 2), unit, 0.1),
                                smooth_l1(size, tg_slice(box, 2, 2, 2), answers, 0.1));
     loss[BOX] = plus(loss[BOX], box_loss);
-    loss[POINTS] = plus(loss[POINTS], tg_scale(smooth_l1(got->points, points, unit, 0.1), 0.2));
+    loss[POINTS] = plus(loss[POINTS], tg_scale(smooth_l1(got->points, points, unit, 0.02), 0.2));
     const train_tie all[6] = {{score, at->score, false},  {count, at->count, false},
                               {box, at->box, false},      {points, at->points, false},
                               {answers, at->face, false}, {unit, at->unit, false}};

@@ -104,10 +104,11 @@ static void count(const train_scene *scene, const face_list *f, sums *t)
         for (size_t k = 0; k < f->n; k++)
             if (overlap(&f->at[k], &scene->face[i]) >= most)
                 best = &f->at[k], most = overlap(best, &scene->face[i]);
+        used += best != NULL;
+        if (scene->face[i].doubtful) continue;
         t->faces++;
         if (!best) continue;
         t->found++;
-        used++;
         t->apart += points_apart(best, &scene->face[i]);
     }
     t->alarms += f->n > used ? (double)(f->n - used) : 0;
@@ -116,10 +117,13 @@ static void count(const train_scene *scene, const face_list *f, sums *t)
 guise_status face_detector_measure(train_work *w, double value[TRAIN_MEASURES], base_error *e)
 {
     const face_detector_options *o = (const void *)w->o->own;
-    const scene_options so = {w->held, w->o->size, w->o->shift, o->smallest, o->turn, o->spoil};
+    train_faces faces = {0};
+    const scene_options so = {w->held,     &faces,  w->o->size, w->o->shift,
+                              o->smallest, o->turn, o->spoil};
     look l = {0};
     sums t = {0};
-    guise_status s = look_open(w, &l, e);
+    guise_status s = train_faces_open(&faces, w->held, w->o->size, w->o->shift, w->o->detector, e);
+    if (!s) s = look_open(w, &l, e);
     for (int i = 0; !s && i < SCENES; i++) {
         base_rng r = {SEED + (uint64_t)i};
         face_list f = {0};
@@ -129,6 +133,7 @@ guise_status face_detector_measure(train_work *w, double value[TRAIN_MEASURES], 
         face_list_free(&f);
     }
     look_close(&l);
+    train_faces_close(&faces);
     if (s) return s;
     value[0] = t.faces > 0 ? t.found / t.faces : 0;
     value[1] = t.alarms / SCENES;

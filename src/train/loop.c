@@ -28,6 +28,7 @@ static guise_status open_recipe(train_run *r, base_error *e)
     const train_system *system = r->recipe->system;
     guise_status s = train_options_fill(&r->o, r->recipe, c->set, c->n_set, e);
     if (s) return s;
+    r->o.detector = c->detector;
     if ((!c->data && !system->photos) || !c->out || (!c->identity && train_takes_identity(&r->o)))
         return base_fail(e, GUISE_BAD_ARGUMENT,
                          "training needs a folder of photos, a folder for "

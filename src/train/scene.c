@@ -7,10 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-// YuNet's box in a crop of template arcface, as shares of its side: mean over 60 photos of LFW
-// (deviations 0.06, 0.02, 0.03, 0.04).
-static const double box_x = 0.483, box_y = 0.590, box_w = 0.714, box_h = 0.987;
-
 guise_status train_scene_open(train_scene *s, int side, base_error *e)
 {
     *s = (train_scene){.side = side};
@@ -55,9 +51,9 @@ static void draw_ground(train_scene *s, base_rng *r)
 // A crop with its margin, mirrored or not, with something in front of the face or not.
 typedef struct {
     float *planes; // [3,side,side]
-    int side;
-    face_point point[FACE_POINTS];
-    double cx, cy, w, h; // box
+    int side, n;
+    train_face face[8];  // its own first, then who stands beside
+    double cx, cy, w, h; // box of its own
 } patch;
 
 static guise_status cover_face(patch *p, const scene_options *o, base_rng *r, base_error *e)
@@ -78,28 +74,44 @@ static guise_status cover_face(patch *p, const scene_options *o, base_rng *r, ba
     return s;
 }
 
-static guise_status take_patch(patch *p, const scene_options *o, base_rng *r, base_error *e)
+static face mirror(const face *f, int side)
 {
     static const int mirrored[FACE_POINTS] = {1, 0, 2, 4, 3};
+    face m = *f;
+    float last = (float)(side - 1);
+    m.x0 = last - f->x1, m.x1 = last - f->x0;
+    for (int i = 0; i < FACE_POINTS; i++)
+        m.point[i] = (face_point){last - f->point[mirrored[i]].x, f->point[mirrored[i]].y};
+    return m;
+}
+
+static void take_faces(patch *p, const scene_options *o, size_t photo, bool flip)
+{
+    const train_faces *all = o->faces;
+    size_t first = all->first[photo], n = all->first[photo + 1] - first;
+    p->n = (int)(n < sizeof p->face / sizeof *p->face ? n : sizeof p->face / sizeof *p->face);
+    for (int i = 0; i < p->n; i++) {
+        p->face[i] = all->at[first + (size_t)i];
+        if (flip) p->face[i].at = mirror(&p->face[i].at, p->side);
+    }
+    const face *own = &p->face[0].at;
+    p->cx = (double)(own->x0 + own->x1) / 2, p->w = (double)(own->x1 - own->x0);
+    p->cy = (double)(own->y0 + own->y1) / 2, p->h = (double)(own->y1 - own->y0);
+}
+
+static guise_status take_patch(patch *p, const scene_options *o, base_rng *r, base_error *e)
+{
     int side = p->side;
     size_t photo = (size_t)base_rng_range(r, 0, (int)train_cache_n(o->cache) - 1);
     size_t area = (size_t)side * (size_t)side;
     bool flip = base_rng_uniform(r) < 0.5, covered = base_rng_uniform(r) < 0.15;
     const uint8_t *from = train_cache_pixels(o->cache, photo);
-    const face_point *point = train_cache_points(o->cache, photo);
     for (int y = 0; y < side; y++)
         for (int x = 0; x < side; x++)
             for (size_t c = 0; c < 3; c++)
                 p->planes[c * area + (size_t)(y * side + x)] =
                     (float)from[(size_t)(y * side + (flip ? side - 1 - x : x)) * 3 + c] / 255;
-    for (int i = 0; i < FACE_POINTS; i++) {
-        p->point[i] = point[flip ? mirrored[i] : i];
-        if (flip) p->point[i].x = (float)(side - 1) - p->point[i].x;
-    }
-    p->cx = o->margin + (flip ? 1 - box_x : box_x) * o->size;
-    p->cy = o->margin + box_y * o->size;
-    p->w = box_w * o->size;
-    p->h = box_h * o->size;
+    take_faces(p, o, photo, flip);
     return covered ? cover_face(p, o, r, e) : GUISE_OK;
 }
 
@@ -177,16 +189,49 @@ static bool crowded(const train_scene *s, double cx, double cy, double size)
     return false;
 }
 
-static void note_face(train_scene *s, const patch *p, face_transform t)
+static bool within(part a, double x, double y)
 {
-    scene_face *f = &s->face[s->n];
-    double k = face_scale(t);
-    face_point middle = face_apply(t, (face_point){(float)p->cx, (float)p->cy});
-    *f = (scene_face){middle.x, middle.y, (float)(p->w * k), (float)(p->h * k), {{0, 0}}};
-    for (int i = 0; i < FACE_POINTS; i++) f->point[i] = face_apply(t, p->point[i]);
-    // more than half outside is no face any more
-    if (middle.x > 0 && middle.y > 0 && middle.x < (float)s->side && middle.y < (float)s->side)
-        s->n++;
+    return x >= a.x0 && x <= a.x1 && y >= a.y0 && y <= a.y1;
+}
+
+// What is laid over others hides them.
+static void hide_faces(train_scene *s, part a, face_transform t)
+{
+    face_transform back = face_invert(t);
+    int n = 0;
+    for (int i = 0; i < s->n; i++) {
+        face_point m = face_apply(back, (face_point){s->face[i].cx, s->face[i].cy});
+        if (!within(a, (double)m.x, (double)m.y)) s->face[n++] = s->face[i];
+    }
+    s->n = n;
+}
+
+// Face i of the patch, where the part of it that is laid shows its middle.
+static void note_face(train_scene *s, const patch *p, int i, part a, face_transform t)
+{
+    const face *from = &p->face[i].at;
+    double k = face_scale(t), side = s->side;
+    face_point m = {(from->x0 + from->x1) / 2, (from->y0 + from->y1) / 2};
+    if (s->n == SCENE_FACES || !within(a, (double)m.x, (double)m.y)) return;
+    m = face_apply(t, m);
+    scene_face f = {.cx = m.x,
+                    .cy = m.y,
+                    .w = (float)((double)(from->x1 - from->x0) * k),
+                    .h = (float)((double)(from->y1 - from->y0) * k),
+                    .doubtful = p->face[i].doubtful};
+    for (int j = 0; j < FACE_POINTS; j++) f.point[j] = face_apply(t, from->point[j]);
+    // more than half outside is hardly a face, and far outside none
+    double out =
+        fmax(fmax(-(double)m.x, (double)m.x - side), fmax(-(double)m.y, (double)m.y - side));
+    if (out > 0) f.doubtful = true;
+    if (out < 0.5 * (double)f.h) s->face[s->n++] = f;
+}
+
+static void lay_patch(train_scene *s, const patch *p, part a, face_transform t, double soft)
+{
+    lay(s, p, a, t, soft);
+    hide_faces(s, a, t);
+    for (int i = 0; i < p->n; i++) note_face(s, p, i, a, t);
 }
 
 // One face of the given height with its box's centre at (cx, cy).
@@ -201,13 +246,13 @@ static guise_status add_face(train_scene *s, patch *p, const scene_options *o, d
     if (st) return st;
     double edge = o->margin * (1 - keep), last = p->side - 1 - edge;
     face_transform t = carry(height / p->h, angle, p->cx, p->cy, cx, cy);
-    lay(s, p, (part){edge, edge, last, last}, t, soft);
-    note_face(s, p, t);
+    lay_patch(s, p, (part){edge, edge, last, last}, t, soft);
     return GUISE_OK;
 }
 
 // What surrounds a face in its photo, without the face: hair, necks, clothes, walls, at any scale
-// and angle. Things that are no face are learnt from these.
+// and angle. Things that are no face are learnt from these. Who stands there, at whatever angle, is
+// neither.
 static guise_status add_surroundings(train_scene *s, patch *p, const scene_options *o, base_rng *r,
                                      base_error *e)
 {
@@ -223,7 +268,8 @@ static guise_status add_surroundings(train_scene *s, patch *p, const scene_optio
     double soft = base_rng_uniform(r) < 0.5 ? between(r, 0, 20) : 0;
     face_transform t = carry(k, angle, (a.x0 + a.x1) / 2, (a.y0 + a.y1) / 2, between(r, 0, s->side),
                              between(r, 0, s->side));
-    lay(s, p, a, t, soft);
+    for (int i = 0; i < p->n; i++) p->face[i].doubtful = true;
+    lay_patch(s, p, a, t, soft);
     return GUISE_OK;
 }
 

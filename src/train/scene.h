@@ -2,14 +2,15 @@
 // detector learns from.
 #ifndef GUISE_TRAIN_SCENE_H
 #define GUISE_TRAIN_SCENE_H
-#include "train/data.h"
+#include "train/faces.h"
 
 typedef struct {
     float cx, cy, w, h; // box: centre and size in pixels of the scene
     face_point point[FACE_POINTS];
+    bool doubtful; // hardly visible: whoever looks may find it or not
 } scene_face;
 
-enum { SCENE_FACES = 6 };
+enum { SCENE_FACES = 24 };
 typedef struct {
     int side;
     float *planes; // [3,side,side] RGB 0..1
@@ -20,9 +21,10 @@ typedef struct {
 // Where crops come from, and how they are laid into a scene.
 typedef struct {
     const train_cache *cache;
-    int size, margin;      // of its crops
-    double smallest, turn; // least height of a face in pixels; degrees, most
-    double spoil;          // how often scenes are made worse, 0..2
+    const train_faces *faces; // of these crops
+    int size, margin;         // of them
+    double smallest, turn;    // least height of a face in pixels; degrees, most
+    double spoil;             // how often scenes are made worse, 0..2
 } scene_options;
 guise_status train_scene_open(train_scene *s, int side, base_error *e);
 void train_scene_close(train_scene *s);

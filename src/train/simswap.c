@@ -17,7 +17,6 @@
 typedef struct {
     const char *features; // weights of a frozen feature network of the discriminator, a file
     const char *real;     // what the discriminator takes for real: "target" or "source" photos
-    const char *detector; // weights of a frozen detector, a file
     double lambda_fm, lambda_gp, lambda_away, lambda_points;
     int fm_first, fm_last; // layers of feature matching, from 1; last 0: the last hidden
     int scales, gp_every;
@@ -36,8 +35,6 @@ static const base_field fields[] = {
      "weight of the target's identity that is left in the result (ours); 0: none"},
     {"lambda_points", 0, BASE_REAL, AT(lambda_points), "0",
      "weight of how far the five landmarks move, in sides of the crop (ours); 0: none"},
-    {"points_of", 0, BASE_TEXT, AT(detector), NULL,
-     "file of the detector that sees these landmarks"},
     {"fm_first", 0, BASE_INT, AT(fm_first), "3", "first layer of feature matching, from 1"},
     {"fm_last", 0, BASE_INT, AT(fm_last), "0", "last layer of it; 0: the last hidden one"},
     {"scales", 0, BASE_INT, AT(scales), "2", "discriminators, each on half the size"},
@@ -59,10 +56,6 @@ static guise_status check(const train_options *o, base_error *e)
         s = base_fail(
             e, GUISE_BAD_ARGUMENT,
             "lambda_away rises with the identity loss, so that lambda_id must be above 0");
-    if (!s && own->lambda_points > 0 && !own->detector)
-        s = base_fail(e, GUISE_BAD_ARGUMENT,
-                      "lambda_points needs points_of=FILE, a detector such as "
-                      "weights/face-detector.safetensors");
     if (!s && own->lambda_points > 0 && o->size % 32)
         s = base_fail(e, GUISE_BAD_ARGUMENT,
                       "lambda_points: the detector takes multiples of 32 pixels, not size=%d",
@@ -258,6 +251,16 @@ static guise_status load_features(train_work *w, base_error *e)
     return s;
 }
 
+static guise_status open_landmarks(train_work *w, base_error *e)
+{
+    const options *o = (const void *)w->o->own;
+    if (o->lambda_points <= 0) return GUISE_OK;
+    if (!w->o->detector)
+        return base_fail(e, GUISE_BAD_ARGUMENT,
+                         "lambda_points needs a detector, and none was found; name one");
+    return train_landmarks_open(&((state *)w->own)->landmarks, w->o->detector, e);
+}
+
 static guise_status open(train_work *w, base_error *e)
 {
     const train_options *o = w->o;
@@ -265,9 +268,8 @@ static guise_status open(train_work *w, base_error *e)
     size_t n = (size_t)w->rows;
     w->batch.sources = !strcmp(((const options *)(const void *)o->own)->real, "source");
     own->fake = tg_floats(w->device, n * 3 * (size_t)o->size * (size_t)o->size);
-    const options *mine = (const void *)o->own;
     guise_status s = own->fake ? GUISE_OK : base_no_memory(e);
-    if (!s && mine->lambda_points > 0) s = train_landmarks_open(&own->landmarks, mine->detector, e);
+    if (!s) s = open_landmarks(w, e);
     if (!s) s = train_work_learn(w, 0, build_generator, o->ema > 0, e);
     if (s || o->adv_from < 0) return s;
     s = train_work_learn(w, 1, build_discriminator, false, e);

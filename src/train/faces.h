@@ -1,0 +1,25 @@
+// faces.h -- every face in the cached crops: the one a crop was cut for, and who stands beside.
+#ifndef GUISE_TRAIN_FACES_H
+#define GUISE_TRAIN_FACES_H
+#include "train/data.h"
+
+typedef struct {
+    face at; // in pixels of the crop with its margin; the landmarks of the crop's own face are
+             // those of the cache
+    bool doubtful; // may be a face: neither to be learnt nor to be taught away
+} train_face;
+
+typedef struct {
+    train_face *at; // of all crops, one crop's after the other's, its own face first
+    size_t *first;  // [n + 1] crop i has those from first[i] to first[i + 1]
+    size_t n, cap;
+} train_faces;
+
+// Looks through all crops of side size + 2 margin with the detector at path; NULL: each crop has
+// its own face alone, with a box that is the mean one. Takes some milliseconds a crop.
+// Errors: GUISE_IO, GUISE_BAD_FILE, GUISE_NO_MEMORY; closed then.
+guise_status train_faces_open(train_faces *f, const train_cache *c, int size, int margin,
+                              const char *path, base_error *e);
+void train_faces_close(train_faces *f);
+
+#endif
