@@ -2,6 +2,7 @@
 // same bits, and load as frozen networks; what makes photos worse, and scenes put together.
 #include "model/frozen.h"
 #include "test.h"
+#include "train/scene.h"
 #include "train/spoil.h"
 #include "train/system.h"
 #include "train/toy_teach.h"
@@ -175,6 +176,77 @@ TEST(they_learn_and_resume_to_the_same_bits)
     }
 }
 
+// To each crop's own face a smaller one at its right edge, upright.
+static void add_bystanders(train_faces *f, size_t n)
+{
+    train_face *at = base_alloc(2 * n, sizeof *at);
+    CHECK(at != NULL);
+    for (size_t i = 0; at && i < n; i++) {
+        face g = {.x0 = 72, .y0 = 30, .x1 = 92, .y1 = 60, .score = 1};
+        const float x[] = {77, 87, 82, 78, 86}, y[] = {40, 40, 46, 52, 52};
+        for (int k = 0; k < FACE_POINTS; k++) g.point[k] = (face_point){x[k], y[k]};
+        at[2 * i] = f->at[f->first[i]];
+        at[2 * i + 1] = (train_face){g, false};
+        f->first[i] = 2 * i;
+    }
+    f->first[n] = 2 * n;
+    base_free(f->at);
+    f->at = at;
+    f->n = f->cap = 2 * n;
+}
+
+static void check_scene(const train_scene *s, int *small)
+{
+    CHECK(s->n <= SCENE_FACES);
+    for (int i = 0; i < s->n; i++) {
+        const scene_face *f = &s->face[i];
+        float end = (float)s->side;
+        bool inside = f->cx >= 0 && f->cy >= 0 && f->cx <= end && f->cy <= end;
+        CHECK(inside || f->doubtful);
+        CHECK(f->point[0].x < f->point[1].x || f->doubtful); // mirrored, sides change names
+        CHECK(f->point[3].y > f->point[2].y || f->doubtful);
+        *small += fabsf(f->h - 1.5f * f->w) < 1e-3f * f->h && !f->doubtful; // 20 x 30 in the crop
+    }
+}
+
+TEST(who_stands_beside_is_known)
+{
+    place p;
+    base_error e = {{0}};
+    train_photos photos = {0};
+    train_cache *c = NULL;
+    train_faces f = {0};
+    train_scene s = {0};
+    const char *out = test_scratch("own-crops");
+    CHECK(get_ready(&p) && !base_make_dir(out, &e));
+    CHECK(!train_photos_read(&photos, p.data, p.marks, TRAIN_PEOPLE, &e));
+    const train_cache_options o = {.out = out, .size = 64, .margin = 16};
+    CHECK(!train_cache_open(&c, &photos, &o, &e) && !train_scene_open(&s, 96, &e));
+    CHECK(c && !train_faces_open(&f, c, 64, 16, NULL, &e));
+    if (!c || !f.at) return;
+    size_t n = train_cache_n(c);
+    CHECK(f.n == n && f.first[n] == n); // without a detector each crop's own face alone
+    static float clean[3 * 96 * 96];
+    const scene_options so = {c, &f, 64, 16, 16, 0, 0};
+    int alone = 0, beside = 0;
+    for (uint64_t k = 0; k < 60; k++) {
+        base_rng r = {k};
+        CHECK(!train_scene_draw(&s, &so, clean, &r, &e));
+        check_scene(&s, &alone);
+    }
+    add_bystanders(&f, n);
+    for (uint64_t k = 0; k < 60; k++) {
+        base_rng r = {k};
+        CHECK(!train_scene_draw(&s, &so, clean, &r, &e));
+        check_scene(&s, &beside);
+    }
+    CHECK(!alone && beside > 10);
+    train_scene_close(&s);
+    train_faces_close(&f);
+    train_cache_close(&c);
+    train_photos_free(&photos);
+}
+
 TEST(bad_requests_are_refused)
 {
     place p;
@@ -194,5 +266,6 @@ TEST(bad_requests_are_refused)
 int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(photos_are_made_worse_as_asked),
-               CASE(they_learn_and_resume_to_the_same_bits), CASE(bad_requests_are_refused));
+               CASE(they_learn_and_resume_to_the_same_bits), CASE(who_stands_beside_is_known),
+               CASE(bad_requests_are_refused));
 }
