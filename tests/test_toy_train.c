@@ -22,11 +22,11 @@ static const lesson lessons[] = {
     {"simswap-toy", "steps=800", false, 0.85, 0.95},     // 0.77, 0.90
     {"faceshifter-toy", "steps=300", false, 0.85, 0.96}, // 0.76, 0.93
     {"styleswap-toy", "steps=400", false, 0.82, 0.95},   // 0.72, 0.90
+    {"smoothswap-toy", "steps=600", false, 0.87, 0.9},   // 0.77, 0.79
     {"deepfakes-toy", "steps=900", true, 0.92, 0.95},    // 0.86, 0.89
 };
 
-// DeepFakes asks for many photos of few people, the others for many people. (Smooth-Swap learns
-// from an embedder of its own: test_smooth_system.c.)
+// DeepFakes asks for many photos of few people, the others for many people.
 static toy_set people_of(const lesson *l)
 {
     toy_set many = {.people = 60, .photos = 8, .side = 80, .seed = 3};
@@ -98,6 +98,7 @@ static void learns(const char *recipe)
 TEST(simswap) { learns("simswap-toy"); }
 TEST(faceshifter) { learns("faceshifter-toy"); }
 TEST(styleswap) { learns("styleswap-toy"); }
+TEST(smoothswap) { learns("smoothswap-toy"); }
 TEST(deepfakes) { learns("deepfakes-toy"); }
 
 // The multiply-accumulates of one swap with the generator of a recipe.
@@ -160,6 +161,6 @@ TEST(small_recipes_take_a_step)
 
 int main(int argc, char **argv)
 {
-    return RUN(argc, argv, CASE(simswap), CASE(faceshifter), CASE(styleswap), CASE(deepfakes),
-               CASE(small_recipes_take_a_step));
+    return RUN(argc, argv, CASE(simswap), CASE(faceshifter), CASE(styleswap), CASE(smoothswap),
+               CASE(deepfakes), CASE(small_recipes_take_a_step));
 }
