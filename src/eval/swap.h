@@ -22,6 +22,7 @@ enum { // of a pair
     SWAP_TO_TARGET,
     SWAP_RANK, // of the source among the gallery's people, from 1
     SWAP_POSE,
+    SWAP_SELF_POSE,
     SWAP_EXPRESSION,
     SWAP_SHAPE,
     SWAP_SHAPE_UNSWAPPED,

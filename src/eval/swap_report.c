@@ -16,6 +16,7 @@ enum {
     UNSWAPPED,
     SAME_PERSON,
     POSE,
+    SELF_POSE,
     EXPRESSION,
     SHAPE,
     SHAPE_UNSWAPPED,
@@ -58,6 +59,10 @@ static const eval_definition definitions[METRICS] = {
          "Euclidean distance of pitch, roll and yaw of the result and of the target, both as the "
          "generator's crop put back whole into the target photo",
          "after Chen et al. 2020 (SimSwap), with another network", -1, 2},
+    [SELF_POSE] = {"self_pose_error", "pose error of a self-swap", "degrees",
+                   "the same of the target with its own identity: what the network that measures "
+                   "makes of a face that is painted anew and should not have turned at all",
+                   "ours", -1, 2},
     [EXPRESSION] = {"expression_error", "expression error", "standard deviations",
                     "Euclidean distance of the 10 expression parameters of 3DDFA_V2 of the result "
                     "and of the target, each divided by its deviation over that network's training "
@@ -156,6 +161,7 @@ static void values_of(const swap_run *r, int i, double to[METRICS])
     to[UNSWAPPED] = seen_cosine(r, p.source, p.target);
     to[SAME_PERSON] = other < 0 ? (double)NAN : seen_cosine(r, p.source, other);
     to[POSE] = v[SWAP_POSE];
+    to[SELF_POSE] = v[SWAP_SELF_POSE];
     to[EXPRESSION] = v[SWAP_EXPRESSION];
     to[SHAPE] = v[SWAP_SHAPE];
     to[SHAPE_UNSWAPPED] = v[SWAP_SHAPE_UNSWAPPED];
@@ -169,8 +175,8 @@ static guise_status add_metrics(const swap_run *r, eval_result *x, base_error *e
 {
     double v[METRICS];
     for (int k = 0; k < METRICS; k++) {
-        bool missing =
-            (k == POSE && !r->pose) || (k >= EXPRESSION && k <= SHAPE_UNSWAPPED && !r->form);
+        bool missing = ((k == POSE || k == SELF_POSE) && !r->pose) ||
+                       (k >= EXPRESSION && k <= SHAPE_UNSWAPPED && !r->form);
         if (missing) continue;
         eval_metric *m = eval_add_metric(x, &definitions[k]);
         if (!m) return base_no_memory(e);
