@@ -12,17 +12,8 @@ cmake --build --preset release --target guise
 export OMP_WAIT_POLICY=passive # do not spin where the machine has other work too
 guise=build/release/guise
 mkdir -p out/demo
-if [ -e weights/face-detector.safetensors ] && [ -e weights/face-id.safetensors ]; then
-    for pair in "a c" "b d" "c e" "d f" "e a" "f b"; do
-        from=${pair% *} onto=${pair#* }
-        $guise swap "examples/$from.jpg" "examples/$onto.jpg" -o "out/demo/$onto-as-$from.png"
-    done
-else # crops and identities that were made before
-    for from in a b; do
-        for onto in c d e f; do
-            $guise swap --aligned "examples/aligned/$from.safetensors" \
-                "examples/aligned/$onto.jpg" -o "out/demo/$onto-as-$from.png"
-        done
-    done
-fi
+for pair in "a c" "b d" "c e" "d f" "e a" "f b"; do
+    from=${pair% *} onto=${pair#* }
+    $guise swap "examples/$from.jpg" "examples/$onto.jpg" -o "out/demo/$onto-as-$from.png"
+done
 echo "The results are in $PWD/out/demo: c-as-a.png is examples/c.jpg with the face of examples/a.jpg."
