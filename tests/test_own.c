@@ -179,14 +179,14 @@ TEST(they_learn_and_resume_to_the_same_bits)
 // To each crop's own face a smaller one at its right edge, upright.
 static void add_bystanders(train_faces *f, size_t n)
 {
-    train_face *at = base_alloc(2 * n, sizeof *at);
+    train_crop_face *at = base_alloc(2 * n, sizeof *at);
     CHECK(at != NULL);
     for (size_t i = 0; at && i < n; i++) {
         face g = {.x0 = 72, .y0 = 30, .x1 = 92, .y1 = 60, .score = 1};
         const float x[] = {77, 87, 82, 78, 86}, y[] = {40, 40, 46, 52, 52};
         for (int k = 0; k < FACE_POINTS; k++) g.point[k] = (face_point){x[k], y[k]};
         at[2 * i] = f->at[f->first[i]];
-        at[2 * i + 1] = (train_face){g, false};
+        at[2 * i + 1] = (train_crop_face){g, false};
         f->first[i] = 2 * i;
     }
     f->first[n] = 2 * n;
@@ -247,6 +247,32 @@ TEST(who_stands_beside_is_known)
     train_photos_free(&photos);
 }
 
+// A generator that gets our recogniser's vectors learns something else than one that gets the
+// teacher's, and the same each time.
+TEST(a_generator_is_given_our_vectors)
+{
+    place p;
+    char own[600], option[1700], out[3][500], weights[3][1600];
+    CHECK(get_ready(&p));
+    snprintf(own, sizeof own, "%s-face-id/generator.safetensors", test_scratch("own-whole"));
+    snprintf(option, sizeof option, "given=%s", own);
+    CHECK(base_is_file(own)); // by they_learn_and_resume_to_the_same_bits
+    const learner plain = {"simswap-toy", " id ", 1, {"steps=3", "warmup=1", "log_every=1"}};
+    learner given = plain, wrong = {"faceshifter-toy", " id ", 1, {"steps=1"}};
+    given.set[3] = wrong.set[1] = option;
+    for (int i = 0; i < 3; i++) {
+        watched w = {.name = " id "};
+        snprintf(out[i], sizeof out[i], "%s-%d", test_scratch("own-given"), i);
+        CHECK(!train(&p, i ? &given : &plain, out[i], &w, false));
+        snprintf(weights[i], sizeof weights[i], "%s/generator.safetensors", out[i]);
+    }
+    CHECK(same_weights(weights[1], weights[2]) && !same_weights(weights[0], weights[1]));
+    watched w = {.name = " id "};
+    CHECK(train(&p, &wrong, test_scratch("own-refused"), &w, false) == GUISE_BAD_ARGUMENT);
+    snprintf(option, sizeof option, "given=%s", weights[0]); // no recogniser, and no space
+    CHECK(train(&p, &given, test_scratch("own-refused"), &w, false) == GUISE_BAD_FILE);
+}
+
 TEST(bad_requests_are_refused)
 {
     place p;
@@ -267,5 +293,5 @@ int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(photos_are_made_worse_as_asked),
                CASE(they_learn_and_resume_to_the_same_bits), CASE(who_stands_beside_is_known),
-               CASE(bad_requests_are_refused));
+               CASE(a_generator_is_given_our_vectors), CASE(bad_requests_are_refused));
 }

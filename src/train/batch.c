@@ -22,14 +22,15 @@ guise_status train_batch_open(train_batch *b, const train_options *o, const trai
     b->target = base_alloc(n * 3 * area, sizeof *b->target);
     b->source = base_alloc(n * 3 * area, sizeof *b->source);
     b->vector = base_alloc(n * (size_t)id->length, sizeof *b->vector);
+    b->given = base_alloc(n * (size_t)id->length, sizeof *b->given);
     b->theirs = base_alloc(n * (size_t)id->length, sizeof *b->theirs);
     b->warp = base_alloc(n * 6, sizeof *b->warp);
     b->weight = base_alloc(n * area, sizeof *b->weight);
     b->same = base_alloc(n, sizeof *b->same);
     b->mix = base_alloc(n, sizeof *b->mix);
     b->point = base_alloc(n * FACE_POINTS, sizeof *b->point);
-    if (b->target && b->source && b->vector && b->theirs && b->warp && b->weight && b->same &&
-        b->mix && b->point)
+    if (b->target && b->source && b->vector && b->given && b->theirs && b->warp && b->weight &&
+        b->same && b->mix && b->point)
         return GUISE_OK;
     train_batch_close(b);
     return base_no_memory(e);
@@ -40,6 +41,7 @@ void train_batch_close(train_batch *b)
     base_free(b->target);
     base_free(b->source);
     base_free(b->vector);
+    base_free(b->given);
     base_free(b->theirs);
     base_free(b->warp);
     base_free(b->weight);
@@ -56,6 +58,7 @@ void train_batch_keep(train_batch *b)
     base_team_keep(b->team, b->target, b->all, 3 * area * number);
     base_team_keep(b->team, b->source, b->all, 3 * area * number);
     base_team_keep(b->team, b->vector, b->all, (size_t)b->length * number);
+    base_team_keep(b->team, b->given, b->all, (size_t)b->length * number);
     base_team_keep(b->team, b->theirs, b->all, (size_t)b->length * number);
     base_team_keep(b->team, b->warp, b->all, 6 * number);
     base_team_keep(b->team, b->weight, b->all, area * number);
@@ -177,6 +180,8 @@ static guise_status fill_row(train_batch *b, int row, const train_cache *c, cons
     if (b->sources) train_view_show(c, source, o, &u, b->source + i * 3 * area, NULL);
     memcpy(b->vector + i * (size_t)b->length, train_cache_vector(c, source),
            (size_t)b->length * sizeof *b->vector);
+    memcpy(b->given + i * (size_t)b->length, train_cache_given(c, source),
+           (size_t)b->length * sizeof *b->given);
     memcpy(b->theirs + i * (size_t)b->length, train_cache_vector(c, target),
            (size_t)b->length * sizeof *b->theirs);
     fill_weight(b->weight + i * area, o, same || step <= o->warmup);

@@ -9,13 +9,13 @@
 #include <string.h>
 
 struct train_cache {
-    base_tensors crops, index; // mapped
+    base_tensors crops, index, gifts; // mapped
     size_t n;
     int people, length, side;
     size_t *first; // [people + 1] first crop of each person
     const uint8_t *pixels;
     const face_point *point;
-    const float *vector;
+    const float *vector, *given;
     const int32_t *person;
 };
 
@@ -199,7 +199,7 @@ static guise_status take(train_cache *c, int side, base_error *e)
     c->length = (int)vector->dim[1];
     c->pixels = crops->data;
     c->point = point->data;
-    c->vector = vector->data;
+    c->vector = c->given = vector->data;
     c->person = person->data;
     return GUISE_OK;
 }
@@ -250,6 +250,7 @@ void train_cache_close(train_cache **c)
     if (!*c) return;
     base_tensors_free(&(*c)->crops);
     base_tensors_free(&(*c)->index);
+    base_tensors_free(&(*c)->gifts);
     base_free((*c)->first);
     base_free(*c);
     *c = NULL;
@@ -272,6 +273,26 @@ const face_point *train_cache_points(const train_cache *c, size_t i)
 const float *train_cache_vector(const train_cache *c, size_t i)
 {
     return c->vector + i * (size_t)c->length;
+}
+
+const float *train_cache_given(const train_cache *c, size_t i)
+{
+    return c->given + i * (size_t)c->length;
+}
+
+guise_status train_cache_give(train_cache *c, const char *file, base_error *e)
+{
+    guise_status s = weights_safetensors_read(&c->gifts, file, e);
+    const base_tensor *x = s ? NULL : need(&c->gifts, "vector", BASE_F32, 2, (int64_t)c->n);
+    if (!s && (!x || x->dim[1] != c->length))
+        s = base_fail(e, GUISE_BAD_FILE, "%s does not fit the cached crops; remove it", file);
+    if (!s) c->given = x->data;
+    return s;
+}
+
+const char *train_cache_made_from(const train_cache *c)
+{
+    return base_tensors_meta(&c->index, "made_from");
 }
 
 int train_cache_person(const train_cache *c, size_t i)

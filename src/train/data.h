@@ -60,6 +60,11 @@ int train_cache_length(const train_cache *c); // of identity vectors
 const uint8_t *train_cache_pixels(const train_cache *c, size_t i); // [side,side,3]
 const face_point *train_cache_points(const train_cache *c, size_t i);
 const float *train_cache_vector(const train_cache *c, size_t i); // unit length
+// The vector that the generator gets: the same, or one out of FILE, [n,length] called vector, by
+// train_cache_give. Errors of that: GUISE_BAD_FILE, GUISE_IO, GUISE_NO_MEMORY.
+const float *train_cache_given(const train_cache *c, size_t i);
+guise_status train_cache_give(train_cache *c, const char *file, base_error *e);
+const char *train_cache_made_from(const train_cache *c); // a digest of photos and options
 int train_cache_person(const train_cache *c, size_t i);
 // Crops first..first + count - 1 belong to the person.
 void train_cache_of_person(const train_cache *c, int person, size_t *first, size_t *count);
@@ -77,6 +82,7 @@ typedef struct {
     bool sources;       // it is
     float *same;        // [n] 1 where the target is the source's person, else 0
     float *vector;      // [n,length] of the source
+    float *given;       // [n,length] the same, as the generator gets it
     float *theirs;      // [n,length] of the target
     float *warp;        // [n,6] from the recogniser's crop to the target's (tg_warp)
     float *weight;      // [n,1,side,side] of the reconstruction loss

@@ -32,12 +32,12 @@ static bool add(train_faces *f, const face *one, bool is_doubtful)
 {
     if (f->n == f->cap) {
         size_t cap = f->cap ? 2 * f->cap : 1024;
-        train_face *more = base_grow(f->at, cap, sizeof *more);
+        train_crop_face *more = base_grow(f->at, cap, sizeof *more);
         if (!more) return false;
         f->at = more;
         f->cap = cap;
     }
-    f->at[f->n++] = (train_face){*one, is_doubtful};
+    f->at[f->n++] = (train_crop_face){*one, is_doubtful};
     return true;
 }
 

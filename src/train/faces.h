@@ -7,11 +7,11 @@ typedef struct {
     face at; // in pixels of the crop with its margin; the landmarks of the crop's own face are
              // those of the cache
     bool doubtful; // may be a face: neither to be learnt nor to be taught away
-} train_face;
+} train_crop_face;
 
 typedef struct {
-    train_face *at; // of all crops, one crop's after the other's, its own face first
-    size_t *first;  // [n + 1] crop i has those from first[i] to first[i + 1]
+    train_crop_face *at; // of all crops, one crop's after the other's, its own face first
+    size_t *first;       // [n + 1] crop i has those from first[i] to first[i + 1]
     size_t n, cap;
 } train_faces;
 

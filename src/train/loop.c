@@ -87,6 +87,7 @@ static guise_status open_data(train_run *r, base_error *e)
     base_team *t = r->c->team;
     guise_status s = leads(r) ? GUISE_OK : base_team_check(t, t->barrier(t), e);
     if (!s) s = open_cache(r, TRAIN_PEOPLE, r->c->out, &r->cache, e);
+    if (!s) s = train_give(r, e);
     if (!s && t && leads(r)) s = base_team_check(t, t->barrier(t), e);
     if (!s && leads(r) && r->o.system->held_out) s = open_held_cache(r, e);
     r->work.cache = r->cache;
@@ -102,7 +103,7 @@ static guise_status open_held(train_run *r, base_error *e)
     train_pairs_options o = {.data = c->data,
                              .landmarks = c->landmarks,
                              .detector = c->detector,
-                             .identity = c->identity,
+                             .identity = *r->o.given ? r->o.given : c->identity,
                              .measure = c->measure,
                              .size = r->o.size,
                              .pairs = c->measure ? 200 : 2 * TRAIN_SWAPS};

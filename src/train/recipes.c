@@ -10,6 +10,8 @@ const base_field train_fields[] = {
      "its options, key=value with spaces between"},
     {"start", 0, BASE_TEXT, AT(start), "",
      "file of weights to begin with, such as another run's generator.safetensors"},
+    {"given", 0, BASE_TEXT, AT(given), "",
+     "file of a recogniser of the same space, whose vectors the generator gets"},
     {"discriminator", 0, BASE_TEXT, AT(discriminator), "patchgan",
      "network that judges; which ones the system takes, it says"},
     {"discriminator_options", 0, BASE_TEXT, AT(discriminator_options), "", "its options"},
@@ -125,6 +127,10 @@ static guise_status check(const train_options *o, base_error *e)
         {"measure_every", o->measure_every, 0, 1e9},
     };
     guise_status s = train_bounds(bound, sizeof bound / sizeof *bound, e);
+    if (!s && *o->given && !o->system->gives)
+        s = base_fail(e, GUISE_BAD_ARGUMENT,
+                      "given=%s: %s trains with the vectors of the recogniser that teaches",
+                      o->given, o->system->name);
     return s || !o->system->check ? s : o->system->check(o, e);
 }
 

@@ -39,6 +39,9 @@ guise_status train_together_begin(train_run *r, base_error *e);
 guise_status train_together_agree(train_run *r, bool *save, base_error *e);
 void train_together_waits(void *run); // base_team.waits: Ctrl-C, and lost processes
 
+// given.c: with the option given, the cache's crops get that recogniser's vectors, too.
+guise_status train_give(train_run *r, base_error *e);
+
 // checkpoint.c: OUT/checkpoint-<step>.safetensors, the last two are kept.
 guise_status train_checkpoint_write(train_run *r, base_error *e);
 // The newest whole one into r. GUISE_IO where there is none.

@@ -52,8 +52,8 @@ static void draw_ground(train_scene *s, base_rng *r)
 typedef struct {
     float *planes; // [3,side,side]
     int side, n;
-    train_face face[8];  // its own first, then who stands beside
-    double cx, cy, w, h; // box of its own
+    train_crop_face face[8]; // its own first, then who stands beside
+    double cx, cy, w, h;     // box of its own
 } patch;
 
 static guise_status cover_face(patch *p, const scene_options *o, base_rng *r, base_error *e)

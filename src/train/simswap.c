@@ -144,6 +144,7 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
     const options *o = (const void *)w->o->own;
     tg_node *target = train_work_image(w, g, "target");
     tg_node *vector = tg_input(g, TG_SHAPE(n, w->batch.length), "vector");
+    tg_node *given = tg_input(g, TG_SHAPE(n, w->batch.length), "given");
     tg_node *theirs = tg_input(g, TG_SHAPE(n, w->batch.length), "theirs");
     tg_node *warp = tg_input(g, TG_SHAPE(n, 6), "warp");
     tg_node *weight = tg_input(g, TG_SHAPE(n, 1, size, size), "weight");
@@ -151,7 +152,7 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
                           tg_input(g, TG_SHAPE(1), "lambda_adv"),
                           tg_input(g, TG_SHAPE(1), "lambda_fm")};
     tg_node *made =
-        train_generate(&w->network[0], nn_root(w->learner[0].params, g, true), target, vector);
+        train_generate(&w->network[0], nn_root(w->learner[0].params, g, true), target, given);
     p->loss[REC] = train_reconstruction_loss(loss_space(w, made), loss_space(w, target), weight);
     tg_node *sum = tg_reshape(p->loss[REC], TG_SHAPE(1));
     if (with & WITH_ID)
@@ -166,15 +167,12 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
         if (p->loss[FM]) sum = tg_add(sum, tg_mul(p->loss[FM], lambda[2]));
     }
     p->total = p->loss[ALL] = sum;
-    const train_tie tie[] = {{target, w->batch.target, false},
-                             {vector, w->batch.vector, false},
-                             {theirs, w->batch.theirs, false},
-                             {warp, w->batch.warp, false},
-                             {weight, w->batch.weight, false},
-                             {lambda[0], &own->weight[0], false},
-                             {lambda[1], &own->weight[1], false},
-                             {lambda[2], &own->weight[2], false},
-                             {made, own->fake, true}};
+    const train_tie tie[] = {
+        {target, w->batch.target, false},    {vector, w->batch.vector, false},
+        {given, w->batch.given, false},      {theirs, w->batch.theirs, false},
+        {warp, w->batch.warp, false},        {weight, w->batch.weight, false},
+        {lambda[0], &own->weight[0], false}, {lambda[1], &own->weight[1], false},
+        {lambda[2], &own->weight[2], false}, {made, own->fake, true}};
     return train_phase_open(w, p, tie, sizeof tie / sizeof *tie, e);
 }
 
@@ -435,6 +433,7 @@ const train_system train_simswap = {
     .options = sizeof(options),
     .recipes = recipes,
     .loss = loss_names,
+    .gives = true,
     .state = sizeof(state),
     .check = check,
     .open = open,

@@ -69,6 +69,7 @@ struct train_system {
     bool no_identity;            // takes no recogniser; identities are a single 0
     bool shared;                 // can be trained by several processes, as step says
     bool (*taught)(const train_options *o); // with that: yet these options need one; NULL: none
+    bool gives;    // its generator gets batch.given, which may be another recogniser's vectors
     bool held_out; // measures on crops of people whom no step sees, if there are any
     bool looks;    // a step looks at its losses, so that a device cannot keep them
     size_t state;  // size of train_work.own

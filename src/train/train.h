@@ -17,7 +17,8 @@ typedef struct {
     const train_system *system;
     const char *generator, *generator_options; // network by name; "key=value key=value"
     const char *start;                         // file of weights to begin with; "": none
-    const char *detector;                      // file, as the run has it; NULL: none
+    const char *given;    // recogniser of the generator; "": the one that teaches
+    const char *detector; // file, as the run has it; NULL: none
     const char *discriminator, *discriminator_options;
     int size, batch, steps;
     double lr, lr_d, beta1, beta2, eps;
