@@ -18,9 +18,9 @@ static face square(double x, double y, double s, double score)
 TEST(overlap_is_intersection_over_union)
 {
     face a = square(0, 0, 10, 1), b = square(5, 0, 10, 1), c = square(20, 0, 10, 1);
-    CHECK(eval_overlap(&a, &a) == 1);
-    CHECK(fabs(eval_overlap(&a, &b) - 50.0 / 150) < 1e-12);
-    CHECK(eval_overlap(&a, &c) == 0);
+    CHECK(face_overlap(&a, &a) == 1);
+    CHECK(fabs(face_overlap(&a, &b) - 50.0 / 150) < 1e-12);
+    CHECK(face_overlap(&a, &c) == 0);
 }
 
 TEST(detections_take_faces_by_score)

@@ -9,15 +9,6 @@ void eval_faces_free(eval_faces *f)
     face_list_free(&f->unsure);
 }
 
-double eval_overlap(const face *a, const face *b)
-{
-    double w = fmin(a->x1, b->x1) - fmax(a->x0, b->x0), h = fmin(a->y1, b->y1) - fmax(a->y0, b->y0);
-    if (w <= 0 || h <= 0) return 0;
-    double one = ((double)a->x1 - a->x0) * ((double)a->y1 - a->y0);
-    double two = ((double)b->x1 - b->x0) * ((double)b->y1 - b->y0);
-    return w * h / (one + two - w * h);
-}
-
 static double landmark_error(const face *got, const face *there)
 {
     const face_point *p = there->point;
@@ -46,7 +37,7 @@ static int best_of(const face *f, const face_list *l, const eval_found *found)
     double most = EVAL_OVERLAP;
     int best = -1;
     for (size_t i = 0; i < l->n; i++) {
-        double o = eval_overlap(f, &l->at[i]);
+        double o = face_overlap(f, &l->at[i]);
         if (o < most || (found && found[i].score >= 0)) continue;
         most = o;
         best = (int)i;

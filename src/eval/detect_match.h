@@ -22,7 +22,6 @@ typedef struct {
 } eval_scores;
 
 #define EVAL_OVERLAP 0.4
-double eval_overlap(const face *a, const face *b); // intersection over union of the boxes
 // Detections take, by falling score, the sure face that they overlap most, if that is by at least
 // EVAL_OVERLAP and nobody has it yet. What overlaps only an unsure face, or is less than `least`
 // pixels high, is passed over; the scores of all others are added to alarm.

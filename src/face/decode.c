@@ -42,7 +42,7 @@ static int better(const void *a, const void *b)
     return f->y0 < g->y0 ? -1 : f->y0 > g->y0;
 }
 
-static double overlap_of(const face *f, const face *g)
+double face_overlap(const face *f, const face *g)
 {
     double w = fmin(f->x1, g->x1) - fmax(f->x0, g->x0);
     double h = fmin(f->y1, g->y1) - fmax(f->y0, g->y0);
@@ -59,7 +59,7 @@ void face_suppress(face_list *l, double overlap)
     for (size_t i = 0; i < l->n; i++) {
         bool keep = true;
         for (size_t j = 0; j < kept && keep; j++)
-            keep = overlap_of(&l->at[i], &l->at[j]) <= overlap;
+            keep = face_overlap(&l->at[i], &l->at[j]) <= overlap;
         if (keep) l->at[kept++] = l->at[i];
     }
     l->n = kept;

@@ -174,6 +174,7 @@ typedef struct {
     const float *cls, *obj, *bbox, *kps;
 } face_level;
 bool face_decode(face_list *out, face_level l, double least, float *best);
+double face_overlap(const face *a, const face *b); // intersection over union of the boxes
 // Sort by falling score and drop what overlaps a better one by more than this share of the union.
 void face_suppress(face_list *l, double overlap);
 

@@ -73,15 +73,6 @@ static guise_status detect(look *l, face_list *f, base_error *e)
     return s;
 }
 
-static double overlap(const face *f, const scene_face *g)
-{
-    double w = fmin(f->x1, g->cx + g->w / 2) - fmax(f->x0, g->cx - g->w / 2);
-    double h = fmin(f->y1, g->cy + g->h / 2) - fmax(f->y0, g->cy - g->h / 2);
-    double both = fmax(w, 0) * fmax(h, 0);
-    return both / fmax(1e-6, (double)(f->x1 - f->x0) * (double)(f->y1 - f->y0) +
-                                 (double)g->w * (double)g->h - both);
-}
-
 static double points_apart(const face *f, const scene_face *g)
 {
     double sum = 0, eyes = hypot(g->point[1].x - g->point[0].x, g->point[1].y - g->point[0].y);
@@ -99,17 +90,22 @@ static void count(const train_scene *scene, const face_list *f, sums *t)
 {
     size_t used = 0;
     for (int i = 0; i < scene->n; i++) {
+        const scene_face *g = &scene->face[i];
+        const face there = {.x0 = g->cx - g->w / 2,
+                            .y0 = g->cy - g->h / 2,
+                            .x1 = g->cx + g->w / 2,
+                            .y1 = g->cy + g->h / 2};
         const face *best = NULL;
         double most = 0.5;
         for (size_t k = 0; k < f->n; k++)
-            if (overlap(&f->at[k], &scene->face[i]) >= most)
-                best = &f->at[k], most = overlap(best, &scene->face[i]);
+            if (face_overlap(&f->at[k], &there) >= most)
+                best = &f->at[k], most = face_overlap(best, &there);
         used += best != NULL;
-        if (scene->face[i].doubtful) continue;
+        if (g->doubtful) continue;
         t->faces++;
         if (!best) continue;
         t->found++;
-        t->apart += points_apart(best, &scene->face[i]);
+        t->apart += points_apart(best, g);
     }
     t->alarms += f->n > used ? (double)(f->n - used) : 0;
 }

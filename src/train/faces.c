@@ -19,15 +19,6 @@ static face mean_box(const train_cache *c, size_t i, int size, int margin)
     return f;
 }
 
-static double overlap(const face *a, const face *b)
-{
-    double w = fmin(a->x1, b->x1) - fmax(a->x0, b->x0), h = fmin(a->y1, b->y1) - fmax(a->y0, b->y0);
-    double both = fmax(w, 0) * fmax(h, 0);
-    double all = (double)(a->x1 - a->x0) * (double)(a->y1 - a->y0) +
-                 (double)(b->x1 - b->x0) * (double)(b->y1 - b->y0);
-    return both / fmax(all - both, 1e-6);
-}
-
 static bool add(train_faces *f, const face *one, bool is_doubtful)
 {
     if (f->n == f->cap) {
@@ -47,7 +38,7 @@ static guise_status add_crop(train_faces *f, const face_list *seen, const face *
     const face *best = NULL;
     double most = 0.4;
     for (size_t k = 0; k < seen->n; k++) {
-        double o = overlap(&seen->at[k], own);
+        double o = face_overlap(&seen->at[k], own);
         if (o > most) best = &seen->at[k], most = o;
     }
     face first = *own;
