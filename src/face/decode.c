@@ -5,6 +5,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+// Nobody's face lies within another's.
+#define INSIDE 0.9
+
 static float unit(float v) { return v > 1 ? 1 : v > 0 ? v : 0; }
 
 static bool finite_face(const face *f)
@@ -52,6 +55,17 @@ double face_overlap(const face *f, const face *g)
     return w * h / (a + b - w * h);
 }
 
+// Share of the smaller box that lies in the other: a mouth or half a face found as one of its own.
+static double inside(const face *f, const face *g)
+{
+    double w = fmin(f->x1, g->x1) - fmax(f->x0, g->x0);
+    double h = fmin(f->y1, g->y1) - fmax(f->y0, g->y0);
+    if (w <= 0 || h <= 0) return 0;
+    double a = ((double)f->x1 - f->x0) * ((double)f->y1 - f->y0);
+    double b = ((double)g->x1 - g->x0) * ((double)g->y1 - g->y0);
+    return w * h / fmin(a, b);
+}
+
 void face_suppress(face_list *l, double overlap)
 {
     size_t kept = 0;
@@ -59,7 +73,8 @@ void face_suppress(face_list *l, double overlap)
     for (size_t i = 0; i < l->n; i++) {
         bool keep = true;
         for (size_t j = 0; j < kept && keep; j++)
-            keep = face_overlap(&l->at[i], &l->at[j]) <= overlap;
+            keep = face_overlap(&l->at[i], &l->at[j]) <= overlap &&
+                   inside(&l->at[i], &l->at[j]) <= INSIDE;
         if (keep) l->at[kept++] = l->at[i];
     }
     l->n = kept;

@@ -175,7 +175,8 @@ typedef struct {
 } face_level;
 bool face_decode(face_list *out, face_level l, double least, float *best);
 double face_overlap(const face *a, const face *b); // intersection over union of the boxes
-// Sort by falling score and drop what overlaps a better one by more than this share of the union.
+// Sort by falling score and drop what overlaps a better one by more than this share of the union,
+// or lies in it, or around it, by nine tenths of the smaller.
 void face_suppress(face_list *l, double overlap);
 
 // Recognition: an ONNX network from an aligned crop to an identity vector. Networks of 112 pixels

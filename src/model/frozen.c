@@ -125,6 +125,8 @@ guise_status model_frozen_open(model_frozen **out, const char *path, base_error 
     return s;
 }
 
+bool model_frozen_own(const model_frozen *f) { return !f->onnx; }
+
 size_t model_frozen_inputs(const model_frozen *f)
 {
     return f->onnx ? weights_onnx_inputs(f->onnx) : 1;

@@ -10,6 +10,7 @@ typedef struct model_frozen model_frozen;
 // Read by content. Errors: GUISE_IO, GUISE_BAD_FILE, GUISE_NO_MEMORY.
 guise_status model_frozen_open(model_frozen **f, const char *path, base_error *e);
 void model_frozen_close(model_frozen **f);
+bool model_frozen_own(const model_frozen *f); // of ours, not an ONNX file
 size_t model_frozen_inputs(const model_frozen *f);
 // Dimensions that are free are 0; so is dim 0.
 const char *model_frozen_input(const model_frozen *f, size_t i, tg_shape *s);

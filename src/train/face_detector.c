@@ -134,13 +134,15 @@ static void answer(level *at, size_t i, int x, int y, int stride, const scene_fa
 // Cells within a quarter of the box of its middle answer, if faces of this size are the level's
 // own (2 to 7 cells; the first level takes smaller ones, the last larger ones, too). The other
 // cells within the middle four tenths, on any level, may say what they like, as all may of a
-// doubtful face.
+// doubtful face, where the face is nearly the level's own: cells of much finer levels would see a
+// face of half its size in its middle.
 static void mark(state *own, size_t row, int l, const scene_face *f)
 {
     level *at = &own->at[l];
     int stride = 8 << l;
     float size = sqrtf(f->w * f->h), cells = size / (float)stride;
     bool mine = (cells >= 2 || !l) && (cells < 7 || l == MODEL_FACE_LEVELS - 1);
+    bool nearly = mine || (cells >= 1.4f && cells < 10);
     float near = fmaxf(0.25f * cells, 0.71f);
     for (int y = 0; y < at->grid; y++)
         for (int x = 0; x < at->grid; x++) {
@@ -150,7 +152,7 @@ static void mark(state *own, size_t row, int l, const scene_face *f)
             size_t i = row * (size_t)(at->grid * at->grid) + (size_t)(y * at->grid + x);
             if (mine && d <= near && !f->doubtful)
                 answer(at, i, x, y, stride, f);
-            else if (d <= fmaxf(0.4f * cells, 0.5f) && at->score[i] == 0)
+            else if ((nearly || f->doubtful) && d <= fmaxf(0.4f * cells, 0.5f) && at->score[i] == 0)
                 at->count[i] = 0;
         }
 }
