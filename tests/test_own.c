@@ -108,7 +108,7 @@ static const learner learners[] = {
      " score ",
      0.75,
      {"batch=2", "steps=60", "log_every=2", "generator_options=width=4", "lr=4e-3", "decay=0",
-      "ema=0.9", "scene=96", "size=64", "shift=16"}},
+      "ema=0.9", "scene=96", "size=64", "shift=16", "settle=20"}},
     {"face-mask",
      " pixels ",
      0.8,

@@ -273,8 +273,7 @@ static guise_status plan(train_work *w, base_error *e)
     model_face_level got[MODEL_FACE_LEVELS] = {{0}};
     train_tie tie[1 + 6 * MODEL_FACE_LEVELS] = {{img, own->worse, false}};
     tg_node *bgr = tg_flip(tg_scale(img, 255), 1);
-    if (model_face_detector(nn_root(w->learner[0].params, g, true), bgr, w->network[0].options,
-                            got))
+    if (model_face_detector(train_root(w, g), bgr, w->network[0].options, got))
         for (int l = 0; l < MODEL_FACE_LEVELS; l++)
             build_level(w, g, l, &got[l], p->loss, tie + 1 + 6 * l);
     p->total = p->loss[ALL] =

@@ -246,8 +246,7 @@ static guise_status plan(train_work *w, base_error *e)
     // The whole photo says more than its crop, so the teacher's word on that counts where it is.
     tg_node *seen = nn_unit(tg_detach(train_identity_of(w->identity, clean, warp)));
     tg_node *want = tg_add(tg_mul(vector, rows), tg_mul(seen, tg_affine(rows, -1, 1)));
-    tg_node *got = model_face_id(nn_root(w->learner[0].params, g, true), tg_scale(worse, 255),
-                                 w->network[0].options);
+    tg_node *got = model_face_id(train_root(w, g), tg_scale(worse, 255), w->network[0].options);
     p->loss[IMITATE] = tg_mean(tg_affine(nn_cosine(got, want), -1, 1));
     train_contrastive_options by = {.tau = o->tau};
     p->loss[LABEL] =

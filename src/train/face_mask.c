@@ -146,8 +146,7 @@ static guise_status plan(train_work *w, base_error *e)
     tg_node *img = train_work_image(w, g, "img");
     tg_shape one = TG_SHAPE(w->rows, 1, w->o->size, w->o->size);
     tg_node *label = tg_input(g, one, "label"), *weight = tg_input(g, one, "weight");
-    tg_node *logit = model_face_mask(nn_root(w->learner[0].params, g, true), tg_scale(img, 255),
-                                     w->network[0].options);
+    tg_node *logit = model_face_mask(train_root(w, g), tg_scale(img, 255), w->network[0].options);
     tg_node *entropy = tg_sub(tg_softplus(logit), tg_mul(logit, label));
     p->loss[PIXELS] = tg_mean(tg_mul(entropy, weight));
     tg_node *mask = tg_mul(tg_sigmoid(logit), weight), *want = tg_mul(label, weight);

@@ -149,7 +149,7 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
                           tg_input(g, TG_SHAPE(1), "lambda_adv")};
     tg_node *target = to_net(w, photo);
     train_aei_pass pass;
-    train_aei_run(nn_root(w->learner[0].params, g, true), aei(w), target, vector, &pass);
+    train_aei_run(train_root(w, g), aei(w), target, vector, &pass);
     if (!pass.levels) return tg_check(g, GUISE_BAD_ARGUMENT, e);
     build_losses(w, p, &pass, target, same, keep);
     p->total = tg_reshape(p->total, TG_SHAPE(1));

@@ -98,8 +98,7 @@ static guise_status plan(train_work *w, base_error *e)
     tg_node *cover = tg_input(g, TG_SHAPE(n, 1, w->o->size, w->o->size), "cover");
     tg_node *swapped = hear_swapped(w, g, target, vector);
     tg_node *x = hear_input(w, g, target, swapped, warp);
-    tg_node *made =
-        model_hear(nn_root(w->learner[0].params, g, true), x, w->network[0].options, NULL);
+    tg_node *made = model_hear(train_root(w, g), x, w->network[0].options, NULL);
     train_hear_input in = {.made = made,
                            .swapped = swapped,
                            .target = tg_affine(target, 2, -1),

@@ -151,8 +151,7 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
     tg_node *lambda[3] = {tg_input(g, TG_SHAPE(1), "lambda_id"),
                           tg_input(g, TG_SHAPE(1), "lambda_adv"),
                           tg_input(g, TG_SHAPE(1), "lambda_fm")};
-    tg_node *made =
-        train_generate(&w->network[0], nn_root(w->learner[0].params, g, true), target, given);
+    tg_node *made = train_generate(&w->network[0], train_root(w, g), target, given);
     p->loss[REC] = train_reconstruction_loss(loss_space(w, made), loss_space(w, target), weight);
     tg_node *sum = tg_reshape(p->loss[REC], TG_SHAPE(1));
     if (with & WITH_ID)

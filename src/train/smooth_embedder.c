@@ -131,7 +131,7 @@ static guise_status plan(train_work *w, base_error *e)
     tg_node *pairs = train_same_label(g, label, n);
     base_free(label);
     tg_node *vector = tg_input(g, TG_SHAPE(w->rows, w->batch.length), "vector");
-    tg_node *rows = train_embed(&w->network[0], nn_root(w->learner[0].params, g, true), img);
+    tg_node *rows = train_embed(&w->network[0], train_root(w, g), img);
     tg_node *unit = tg_slice(tg_all_rows(rows), 0, 0, n); // photos of the whole batch compare
     tg_node *cosine = tg_matmul(unit, unit, false, true);
     p->loss[LOSS] =

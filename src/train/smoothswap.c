@@ -91,8 +91,7 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
     tg_node *weight = tg_input(g, TG_SHAPE(n, 1, size, size), "weight");
     tg_node *lambda[] = {tg_input(g, TG_SHAPE(1), "lambda_id"),
                          tg_input(g, TG_SHAPE(1), "lambda_adv")};
-    tg_node *made =
-        train_generate(&w->network[0], nn_root(w->learner[0].params, g, true), target, vector);
+    tg_node *made = train_generate(&w->network[0], train_root(w, g), target, vector);
     p->loss[CHANGE] = train_change_loss(signed_range(made), signed_range(target));
     tg_node *sum = tg_reshape(tg_scale(p->loss[CHANGE], o->lambda_change), TG_SHAPE(1));
     if (reconstructs(w->o)) {

@@ -44,6 +44,7 @@ typedef struct {
     base_team *team;                       // processes that train together; NULL: one
     tg_device *device;                     // where steps run, borrowed; NULL: the CPU
     train_tally tally;                     // of losses; plan NULL: each step reads them at once
+    bool settled;                          // batch norms take their running statistics
     int rows;                              // of a batch, in this process; o->batch: in all
     const train_cache *cache;              // set before the first batch; NULL in benchmarks
     const train_cache *held;               // with system->held_out; NULL: nobody is held out
@@ -140,6 +141,7 @@ guise_status train_work_learn(train_work *w, int i, void (*build)(train_work *w,
 // stays new, as do further input channels of a convolution, which begin at zero; a line of the log
 // tells how much was taken. Errors: GUISE_IO, GUISE_BAD_FILE, GUISE_NO_MEMORY.
 guise_status train_start_with(train_learner *l, const char *path, base_error *e);
+nn train_root(const train_work *w, tg_graph *g); // network 0, as it is trained now
 tg_graph *train_work_graph(const train_work *w); // empty, of the team; NULL: out of memory
 tg_node *train_work_image(const train_work *w, tg_graph *g, const char *name); // [rows,3,s,s]
 // Normal numbers for all rows of a batch, so many each; x gets those of this process's rows.

@@ -23,6 +23,7 @@ typedef struct {
     int size, batch, steps;
     double lr, lr_d, beta1, beta2, eps;
     double style_rate; // see train_fields
+    int settle;        // last steps, in which batch norms take their running statistics
     int decay;         // last steps, over which the learning rates fall to zero in a line
     double ema;        // decay of the average of the generator's weights; 0: none
     double same;       // share of same-person pairs

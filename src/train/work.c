@@ -104,12 +104,24 @@ static guise_status check_losses(const train_work *w, int step, const double val
     return GUISE_OK;
 }
 
+// From the first of the last steps on, all phases are planned anew.
+static guise_status settle(train_work *w, int step, base_error *e)
+{
+    bool settled = w->o->settle && step > w->o->steps - w->o->settle;
+    if (settled == w->settled) return GUISE_OK;
+    guise_status s = tg_wait(w->device, e);
+    for (int i = 0; i < TRAIN_PHASES; i++) train_step_close(&w->phase[i].run);
+    w->settled = settled;
+    return s;
+}
+
 guise_status train_work_step(train_work *w, int step, base_rng *r, double value[TRAIN_LOSSES],
                              base_error *e)
 {
     for (int i = 0; i < TRAIN_LOSSES; i++) value[i] = 0;
     train_rates_at(&w->rates, w->o, step);
-    guise_status s = w->o->system->step(w, step, r, value, e);
+    guise_status s = settle(w, step, e);
+    if (!s) s = w->o->system->step(w, step, r, value, e);
     if (!s) s = check_losses(w, step, value, e);
     return s || !w->tally.plan ? s : train_tally_step(&w->tally, e);
 }
@@ -142,6 +154,11 @@ tg_graph *train_work_graph(const train_work *w)
     tg_graph *g = tg_new();
     if (g) tg_join(g, w->team);
     return g;
+}
+
+nn train_root(const train_work *w, tg_graph *g)
+{
+    return nn_root(w->learner[0].params, g, !w->settled);
 }
 
 tg_node *train_work_image(const train_work *w, tg_graph *g, const char *name)
