@@ -64,7 +64,7 @@ typedef struct {
     float point[5][2]; // x, y of eye, eye, nose, mouth corner, mouth corner; left ones first
 } guise_face;
 typedef struct {
-    guise_face *at; // largest first
+    guise_face *at; // largest first, doubtful ones behind sure ones
     size_t n;
     float best; // best score seen, also of what was no face
 } guise_faces;
