@@ -293,9 +293,9 @@ static const train_recipe recipes[] = {
     {"face-detector",
      &train_face_detector,
      "our detector, taught by another one's boxes and landmarks on scenes put together",
-     {"generator=face-detector", "size=128", "shift=48", "batch=8", "steps=10000", "lr=2e-3",
-      "beta1=0.9", "beta2=0.999", "ema=0.999", "decay=6000", "adv_from=-1", "sample_every=0",
-      "measure_every=0", "save_every=500", NULL}},
+     {"generator=face-detector", "size=128", "shift=48", "batch=8", "steps=21400", "lr=2e-3",
+      "beta1=0.9", "beta2=0.999", "ema=0.999", "decay=5000", "settle=300", "adv_from=-1",
+      "sample_every=0", "measure_every=0", "save_every=500", NULL}},
     {0}};
 
 const train_system train_face_detector = {
