@@ -179,20 +179,17 @@ TEST(they_learn_and_resume_to_the_same_bits)
 // To each crop's own face a smaller one at its right edge, upright.
 static void add_bystanders(train_faces *f, size_t n)
 {
-    train_crop_face *at = base_alloc(2 * n, sizeof *at);
-    CHECK(at != NULL);
-    for (size_t i = 0; at && i < n; i++) {
+    face_list all = {0};
+    for (size_t i = 0; i < n; i++) {
         face g = {.x0 = 72, .y0 = 30, .x1 = 92, .y1 = 60, .score = 1};
         const float x[] = {77, 87, 82, 78, 86}, y[] = {40, 40, 46, 52, 52};
         for (int k = 0; k < FACE_POINTS; k++) g.point[k] = (face_point){x[k], y[k]};
-        at[2 * i] = f->at[f->first[i]];
-        at[2 * i + 1] = (train_crop_face){g, false};
+        CHECK(face_list_add(&all, f->all.at[f->first[i]]) && face_list_add(&all, g));
         f->first[i] = 2 * i;
     }
     f->first[n] = 2 * n;
-    base_free(f->at);
-    f->at = at;
-    f->n = f->cap = 2 * n;
+    face_list_free(&f->all);
+    f->all = all;
 }
 
 static void check_scene(const train_scene *s, int *small)
@@ -223,9 +220,9 @@ TEST(who_stands_beside_is_known)
     const train_cache_options o = {.out = out, .size = 64, .margin = 16};
     CHECK(!train_cache_open(&c, &photos, &o, &e) && !train_scene_open(&s, 96, &e));
     CHECK(c && !train_faces_open(&f, c, 64, 16, NULL, &e));
-    if (!c || !f.at) return;
+    if (!c || !f.all.at) return;
     size_t n = train_cache_n(c);
-    CHECK(f.n == n && f.first[n] == n); // without a detector each crop's own face alone
+    CHECK(f.all.n == n && f.first[n] == n); // without a detector each crop's own face alone
     static float clean[3 * 96 * 96];
     const scene_options so = {c, &f, 64, 16, 16, 0, 0};
     int alone = 0, beside = 0;

@@ -97,31 +97,31 @@ static guise_status measure_identity(swap_run *r, swap_pair pair, const work *w,
     return s;
 }
 
-// How far the crop, put back as a whole into its photo, has turned from the target.
-static guise_status measure_pose(swap_run *r, swap_pair pair, work *w, const base_image *crop,
-                                 double *value, base_error *e)
+// How far the face in w->photo has turned from the target.
+static guise_status measure_pose(swap_run *r, swap_pair pair, const work *w, double *value,
+                                 base_error *e)
 {
     double angle[3];
-    guise_status s = swap_put_back(r, &w->photo, crop, w->t, e);
-    if (!s) s = eval_pose(r->pose, &w->photo, r->album.at[pair.target].photo->point, angle, e);
+    guise_status s = eval_pose(r->pose, &w->photo, r->album.at[pair.target].photo->point, angle, e);
     if (!s) *value = eval_distance(angle, r->photo[pair.target].angle, 3);
     return s;
 }
 
-// Pose, expression and shape of the result, put back as a whole into its photo, so that these
-// networks see a face as they are used to.
+// Pose, expression and shape of the result, and pose of the self-swap, each put back as a whole
+// into its photo, so that these networks see a face as they are used to.
 static guise_status measure_form(swap_run *r, swap_pair pair, work *w, double *value, base_error *e)
 {
     const face_point *point = r->album.at[pair.target].photo->point;
     const swap_photo *source = &r->photo[pair.source], *target = &r->photo[pair.target];
     guise_status s = GUISE_OK;
-    if (r->pose) s = measure_pose(r, pair, w, &w->self, &value[SWAP_SELF_POSE], e);
-    if (!s && r->pose) s = measure_pose(r, pair, w, &w->made, &value[SWAP_POSE], e);
-    if (s || !r->form) return s;
+    if (!r->pose && !r->form) return s;
+    if (r->pose) s = swap_put_back(r, &w->photo, &w->self, w->t, e);
+    if (!s && r->pose) s = measure_pose(r, pair, w, &value[SWAP_SELF_POSE], e);
+    if (!s) s = swap_put_back(r, &w->photo, &w->made, w->t, e);
+    if (!s && r->pose) s = measure_pose(r, pair, w, &value[SWAP_POSE], e);
     eval_form f;
-    s = swap_put_back(r, &w->photo, &w->made, w->t, e);
-    if (!s) s = eval_form_of(r->form, &w->photo, point, &f, e);
-    if (s) return s;
+    if (!s && r->form) s = eval_form_of(r->form, &w->photo, point, &f, e);
+    if (s || !r->form) return s;
     value[SWAP_EXPRESSION] = eval_distance(f.expression, target->form.expression, EVAL_EXPRESSION);
     value[SWAP_SHAPE] = eval_distance(f.shape, source->form.shape, EVAL_SHAPE);
     value[SWAP_SHAPE_UNSWAPPED] = eval_distance(target->form.shape, source->form.shape, EVAL_SHAPE);

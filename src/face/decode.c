@@ -45,25 +45,26 @@ static int better(const void *a, const void *b)
     return f->y0 < g->y0 ? -1 : f->y0 > g->y0;
 }
 
-double face_overlap(const face *f, const face *g)
+static double area(const face *f) { return ((double)f->x1 - f->x0) * ((double)f->y1 - f->y0); }
+
+static double common(const face *f, const face *g)
 {
     double w = fmin(f->x1, g->x1) - fmax(f->x0, g->x0);
     double h = fmin(f->y1, g->y1) - fmax(f->y0, g->y0);
-    if (w <= 0 || h <= 0) return 0;
-    double a = ((double)f->x1 - f->x0) * ((double)f->y1 - f->y0);
-    double b = ((double)g->x1 - g->x0) * ((double)g->y1 - g->y0);
-    return w * h / (a + b - w * h);
+    return w <= 0 || h <= 0 ? 0 : w * h;
+}
+
+double face_overlap(const face *f, const face *g)
+{
+    double both = common(f, g);
+    return both > 0 ? both / (area(f) + area(g) - both) : 0;
 }
 
 // Share of the smaller box that lies in the other: a mouth or half a face found as one of its own.
 static double inside(const face *f, const face *g)
 {
-    double w = fmin(f->x1, g->x1) - fmax(f->x0, g->x0);
-    double h = fmin(f->y1, g->y1) - fmax(f->y0, g->y0);
-    if (w <= 0 || h <= 0) return 0;
-    double a = ((double)f->x1 - f->x0) * ((double)f->y1 - f->y0);
-    double b = ((double)g->x1 - g->x0) * ((double)g->y1 - g->y0);
-    return w * h / fmin(a, b);
+    double both = common(f, g);
+    return both > 0 ? both / fmin(area(f), area(g)) : 0;
 }
 
 void face_suppress(face_list *l, double overlap)

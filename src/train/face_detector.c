@@ -208,7 +208,7 @@ static guise_status fill(train_work *w, int step, base_rng *r, base_error *e)
                               o->smallest, o->turn,     o->spoil};
     guise_status s = GUISE_OK;
     (void)step;
-    if (!own->faces.at)
+    if (!own->faces.first)
         s = train_faces_open(&own->faces, w->cache, w->o->size, w->o->shift, w->o->detector, e);
     clear(own, n);
     for (size_t i = 0; !s && i < n; i++) {

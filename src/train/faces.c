@@ -6,7 +6,7 @@
 // YuNet's box in a crop of template arcface, as shares of its side: mean over 60 photos of LFW
 // (deviations 0.06, 0.02, 0.03, 0.04).
 static const double box_x = 0.483, box_y = 0.590, box_w = 0.714, box_h = 0.987;
-static const double doubtful = 0.2, sure = 0.6; // scores
+static const double doubtful = 0.2; // least score
 
 static face mean_box(const train_cache *c, size_t i, int size, int margin)
 {
@@ -17,19 +17,6 @@ static face mean_box(const train_cache *c, size_t i, int size, int margin)
               .score = 1};
     for (int k = 0; k < FACE_POINTS; k++) f.point[k] = train_cache_points(c, i)[k];
     return f;
-}
-
-static bool add(train_faces *f, const face *one, bool is_doubtful)
-{
-    if (f->n == f->cap) {
-        size_t cap = f->cap ? 2 * f->cap : 1024;
-        train_crop_face *more = base_grow(f->at, cap, sizeof *more);
-        if (!more) return false;
-        f->at = more;
-        f->cap = cap;
-    }
-    f->at[f->n++] = (train_crop_face){*one, is_doubtful};
-    return true;
 }
 
 // The crop's own face takes the box of the detection that lies on it; the others follow.
@@ -43,9 +30,9 @@ static guise_status add_crop(train_faces *f, const face_list *seen, const face *
     }
     face first = *own;
     if (best) first.x0 = best->x0, first.y0 = best->y0, first.x1 = best->x1, first.y1 = best->y1;
-    bool ok = add(f, &first, false);
+    bool ok = face_list_add(&f->all, first);
     for (size_t k = 0; ok && k < seen->n; k++)
-        if (&seen->at[k] != best) ok = add(f, &seen->at[k], (double)seen->at[k].score < sure);
+        if (&seen->at[k] != best) ok = face_list_add(&f->all, seen->at[k]);
     return ok ? GUISE_OK : base_no_memory(e);
 }
 
@@ -63,11 +50,11 @@ static guise_status look(train_faces *f, const train_cache *c, int size, int mar
         if (d)
             s = face_detect(d, &m, &(face_detect_options){.score = doubtful, .quick = true}, &seen,
                             NULL, e);
-        f->first[i] = f->n;
+        f->first[i] = f->all.n;
         if (!s) s = add_crop(f, &seen, &own, e);
         face_list_free(&seen);
     }
-    f->first[n] = f->n;
+    f->first[n] = f->all.n;
     return s;
 }
 
@@ -79,7 +66,7 @@ guise_status train_faces_open(train_faces *f, const train_cache *c, int size, in
     guise_status s = f->first ? GUISE_OK : base_no_memory(e);
     if (!s && path) s = face_detector_open(&d, path, e);
     if (!s) s = look(f, c, size, margin, d, e);
-    if (!s && path) base_log("%zu crops show %zu faces", train_cache_n(c), f->n);
+    if (!s && path) base_log("%zu crops show %zu faces", train_cache_n(c), f->all.n);
     face_detector_close(&d);
     if (s) train_faces_close(f);
     return s;
@@ -87,7 +74,7 @@ guise_status train_faces_open(train_faces *f, const train_cache *c, int size, in
 
 void train_faces_close(train_faces *f)
 {
-    base_free(f->at);
+    face_list_free(&f->all);
     base_free(f->first);
     *f = (train_faces){0};
 }

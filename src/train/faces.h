@@ -3,16 +3,13 @@
 #define GUISE_TRAIN_FACES_H
 #include "train/data.h"
 
-typedef struct {
-    face at; // in pixels of the crop with its margin; the landmarks of the crop's own face are
-             // those of the cache
-    bool doubtful; // may be a face: neither to be learnt nor to be taught away
-} train_crop_face;
+// Below this score a face is doubtful: neither to be learnt nor to be taught away.
+#define TRAIN_FACE_SURE 0.6
 
 typedef struct {
-    train_crop_face *at; // of all crops, one crop's after the other's, its own face first
-    size_t *first;       // [n + 1] crop i has those from first[i] to first[i + 1]
-    size_t n, cap;
+    face_list all; // of all crops, one crop's after the other's, its own face first; in pixels of
+                   // the crop with its margin. The own one has the cache's landmarks and score 1
+    size_t *first; // [n + 1] crop i has those from first[i] to first[i + 1]
 } train_faces;
 
 // Looks through all crops of side size + 2 margin with the detector at path; NULL: each crop has

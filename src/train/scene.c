@@ -52,8 +52,8 @@ static void draw_ground(train_scene *s, base_rng *r)
 typedef struct {
     float *planes; // [3,side,side]
     int side, n;
-    train_crop_face face[8]; // its own first, then who stands beside
-    double cx, cy, w, h;     // box of its own
+    face face[8];        // its own first, then who stands beside
+    double cx, cy, w, h; // box of its own
 } patch;
 
 static guise_status cover_face(patch *p, const scene_options *o, base_rng *r, base_error *e)
@@ -91,10 +91,10 @@ static void take_faces(patch *p, const scene_options *o, size_t photo, bool flip
     size_t first = all->first[photo], n = all->first[photo + 1] - first;
     p->n = (int)(n < sizeof p->face / sizeof *p->face ? n : sizeof p->face / sizeof *p->face);
     for (int i = 0; i < p->n; i++) {
-        p->face[i] = all->at[first + (size_t)i];
-        if (flip) p->face[i].at = mirror(&p->face[i].at, p->side);
+        p->face[i] = all->all.at[first + (size_t)i];
+        if (flip) p->face[i] = mirror(&p->face[i], p->side);
     }
-    const face *own = &p->face[0].at;
+    const face *own = &p->face[0];
     p->cx = (double)(own->x0 + own->x1) / 2, p->w = (double)(own->x1 - own->x0);
     p->cy = (double)(own->y0 + own->y1) / 2, p->h = (double)(own->y1 - own->y0);
 }
@@ -209,7 +209,7 @@ static void hide_faces(train_scene *s, part a, face_transform t)
 // Face i of the patch, where the part of it that is laid shows its middle.
 static void note_face(train_scene *s, const patch *p, int i, part a, face_transform t)
 {
-    const face *from = &p->face[i].at;
+    const face *from = &p->face[i];
     double k = face_scale(t), side = s->side;
     face_point m = {(from->x0 + from->x1) / 2, (from->y0 + from->y1) / 2};
     if (s->n == SCENE_FACES || !within(a, (double)m.x, (double)m.y)) return;
@@ -218,7 +218,7 @@ static void note_face(train_scene *s, const patch *p, int i, part a, face_transf
                     .cy = m.y,
                     .w = (float)((double)(from->x1 - from->x0) * k),
                     .h = (float)((double)(from->y1 - from->y0) * k),
-                    .doubtful = p->face[i].doubtful};
+                    .doubtful = (double)from->score < TRAIN_FACE_SURE};
     for (int j = 0; j < FACE_POINTS; j++) f.point[j] = face_apply(t, from->point[j]);
     // more than half outside is hardly a face, and far outside none
     double out =
@@ -268,7 +268,7 @@ static guise_status add_surroundings(train_scene *s, patch *p, const scene_optio
     double soft = base_rng_uniform(r) < 0.5 ? between(r, 0, 20) : 0;
     face_transform t = carry(k, angle, (a.x0 + a.x1) / 2, (a.y0 + a.y1) / 2, between(r, 0, s->side),
                              between(r, 0, s->side));
-    for (int i = 0; i < p->n; i++) p->face[i].doubtful = true;
+    for (int i = 0; i < p->n; i++) p->face[i].score = 0;
     lay_patch(s, p, a, t, soft);
     return GUISE_OK;
 }
