@@ -106,7 +106,7 @@ no none.safetensors
 
 # identity of an aligned crop, saved and read
 need models
-$ guise embed crop.png --aligned arcface -o saved.safetensors && guise embed crop.png other.jpg --aligned arcface --json -
+$ R=face_reid_0095.onnx; guise embed crop.png --recogniser $R --aligned arcface -o saved.safetensors && guise embed crop.png other.jpg --recogniser $R --aligned arcface --json -
 out face_reid_0095
 
 $ guise compose crop.png -o none.png
