@@ -25,6 +25,7 @@ struct face_detector {
     int w, h; // what the model insists on, or 0
     ready kept[KEPT];
     uint64_t clock;
+    face_closer *closer; // or NULL
 };
 
 static void forget(ready *r)
@@ -39,6 +40,7 @@ void face_detector_close(face_detector **d)
 {
     if (!*d) return;
     for (int i = 0; i < KEPT; i++) forget(&(*d)->kept[i]);
+    detect_closer_close(&(*d)->closer);
     model_frozen_close(&(*d)->model);
     base_free(*d);
     *d = NULL;
@@ -75,6 +77,7 @@ guise_status face_detector_open(face_detector **d, const char *path, base_error 
     if (!*d) return base_no_memory(e);
     guise_status s = model_frozen_open(&(*d)->model, path, e);
     if (!s) s = inspect(*d, path, e);
+    if (!s) s = detect_closer_open(&(*d)->closer, (*d)->model, e);
     if (s) face_detector_close(d);
     return s;
 }
@@ -186,11 +189,34 @@ static void grow(face *f, double kx, double ky) // centres of pixels, not corner
     }
 }
 
+// Better landmarks for all, and by the detector's own closer look new scores: those below `least`
+// go. *top: the best score then.
+static guise_status look_again(face_detector *d, const base_image *m, bool quick, double least,
+                               face_list *l, float *top, base_error *e)
+{
+    guise_status s = GUISE_OK;
+    size_t kept = 0;
+    if (d->closer && l->n) *top = 0;
+    for (size_t i = 0; i < l->n && !s; i++) {
+        face *f = &l->at[i];
+        if (d->closer)
+            s = detect_closer(d->closer, m, f, e);
+        else if (!quick)
+            s = detect_steady(d, m, f, e);
+        if (d->closer) *top = fmaxf(*top, f->score);
+        if (!d->closer || (double)f->score >= least) l->at[kept++] = *f;
+    }
+    if (!s) l->n = kept;
+    return s;
+}
+
 guise_status face_detect(face_detector *d, const base_image *m, const face_detect_options *o,
                          face_list *out, float *best, base_error *e)
 {
     face_detect_options set = o ? *o : (face_detect_options){0};
-    double least = set.score > 0 ? set.score : 0.6;
+    double least = set.score > 0 ? set.score : 0.6, overlap = set.overlap > 0 ? set.overlap : 0.3;
+    double first =
+        d->closer ? least * least : least; // the closer look may be sure where this is not
     float top = 0;
     int w, h, side = set.side > 0 ? set.side : 640;
     *out = (face_list){0};
@@ -199,12 +225,13 @@ guise_status face_detect(face_detector *d, const base_image *m, const face_detec
     base_image small = {0};
     bool whole = w == m->w && h == m->h;
     guise_status s = whole ? GUISE_OK : face_shrink(&small, m, w, h, e);
-    if (!s) s = detect_look(d, whole ? m : &small, least, out, &top, e);
+    if (!s) s = detect_look(d, whole ? m : &small, first, out, &top, e);
     base_image_free(&small);
-    face_suppress(out, set.overlap > 0 ? set.overlap : 0.3);
+    face_suppress(out, overlap);
     for (size_t i = 0; i < out->n && !whole; i++)
         grow(&out->at[i], (double)m->w / w, (double)m->h / h);
-    for (size_t i = 0; i < out->n && !s && !set.quick; i++) s = detect_steady(d, m, &out->at[i], e);
+    if (!s) s = look_again(d, m, set.quick, least, out, &top, e);
+    face_suppress(out, overlap); // best first
     if (best) *best = top;
     if (s) face_list_free(out);
     return s;

@@ -159,7 +159,8 @@ typedef struct {
     double score;   // least score, 0 means 0.6
     double overlap; // non-maximum suppression, 0 means 0.3
     int side;       // photos are shrunk so that the longer side is this; 0 means 640
-    bool quick; // landmarks of the first look; else they are the mean of more looks at each face
+    bool quick; // landmarks of the first look, where the detector looks no closer; else they are
+                // the mean of more looks at each face
 } face_detect_options;
 guise_status face_detector_open(face_detector **d, const char *path, base_error *e);
 void face_detector_close(face_detector **d);
@@ -167,6 +168,13 @@ void face_detector_close(face_detector **d);
 // o may be NULL. Finding none is no error.
 guise_status face_detect(face_detector *d, const base_image *m, const face_detect_options *o,
                          face_list *out, float *best, base_error *e);
+// A detector of ours may look closer at each face (model/own.h): at a crop of side 64 in which the
+// landmarks as known so far lie near these places. Scores are then the root of both looks' product.
+enum { FACE_CLOSER = 64 };
+void face_closer_points(face_point place[FACE_POINTS]);
+// From the photo's pixels to that crop's. Errors: as face_align.
+guise_status face_closer_align(face_transform *t, const face_point point[FACE_POINTS],
+                               base_error *e);
 // Its parts. Raw outputs of one stride: cls, obj [h*w], bbox [h*w,4], kps [h*w,10]. Cells of at
 // least `least` become faces. Returns false when out of memory; *best rises to the best score.
 typedef struct {

@@ -4,6 +4,8 @@
 // Made of depthwise and pointwise convolutions (Howard et al. 2017), a top-down pyramid (Lin et al.
 // 2017) and one head a level. Its outputs are named and laid out like those of YuNet (Wu et al.
 // 2023), so that whoever reads those reads these: offsets in cells, sizes as logarithms of cells.
+// A second part looks closer at what the first has found, one aligned crop at a time, as the last
+// stage of a cascade does (Zhang et al. 2016, MTCNN): is it a face, and where exactly is what.
 #include "model/nets.h"
 #include "model/own.h"
 
@@ -74,15 +76,44 @@ bool model_face_detector(nn m, tg_node *img, const model_face_detector_options *
     return tg_error(m.graph) == NULL;
 }
 
+bool model_face_look_closer(nn m, tg_node *img, model_face_closer *out)
+{
+    static const struct {
+        int out, stride;
+    } convs[] = {{16, 2}, {32, 2}, {32, 1}, {64, 2}, {64, 1}, {96, 2}, {96, 1}};
+    if (!img) return false;
+    tg_shape s = tg_shape_of(img);
+    if (s.rank != 4 || s.dim[1] != 3 || s.dim[2] != MODEL_CLOSER || s.dim[3] != MODEL_CLOSER) {
+        tg_fail(m.graph, "face-detector looks closer at crops of 3 x 64 x 64");
+        return false;
+    }
+    tg_node *x = tg_affine(img, 1 / 127.5, -1);
+    for (int i = 0; i < (int)(sizeof convs / sizeof *convs); i++)
+        x = tg_relu(conv_norm(nn_at(m, "%d", i), x, convs[i].out, 3, convs[i].stride, 1));
+    x = tg_reshape(x, TG_SHAPE(s.dim[0], tg_count(tg_shape_of(x)) / s.dim[0]));
+    out->logit = nn_linear(nn_at(m, "score"), x, 1, false);
+    out->points = nn_linear(nn_at(m, "points"), x, 10, false);
+    return tg_error(m.graph) == NULL;
+}
+
 #define AT(field) offsetof(model_face_detector_options, field)
 static const base_field options[] = {
-    {"width", 0, BASE_INT, AT(width), "16", "channels after the first layer"}, {0}};
+    {"width", 0, BASE_INT, AT(width), "16", "channels after the first layer"},
+    {"closer", 0, BASE_FLAG, AT(closer), NULL, "with a second part for a closer look at each face"},
+    {0}};
+
+// Does the second part see this picture, too?
+static bool fits_closer(tg_node *img, const model_face_detector_options *o)
+{
+    return o->closer && tg_dim(img, 2) == MODEL_CLOSER && tg_dim(img, 3) == MODEL_CLOSER;
+}
 
 // YuNet's score is the root of the product of its two, so that ours is given twice.
 static void build(nn m, const void *o, model_ports *io)
 {
     model_face_level level[MODEL_FACE_LEVELS] = {{0}};
-    if (!model_face_detector(m, model_in(io, m, "img"), o, level)) return;
+    tg_node *img = model_in(io, m, "img");
+    if (!model_face_detector(m, img, o, level)) return;
     for (int l = 0; l < MODEL_FACE_LEVELS; l++) {
         int stride = 8 << l;
         tg_node *score = tg_sigmoid(level[l].logit);
@@ -91,6 +122,10 @@ static void build(nn m, const void *o, model_ports *io)
         model_out(io, tg_text(m.graph, "bbox_%d", stride), level[l].box);
         model_out(io, tg_text(m.graph, "kps_%d", stride), level[l].points);
     }
+    model_face_closer closer = {0};
+    if (!fits_closer(img, o) || !model_face_look_closer(nn_at(m, "closer"), img, &closer)) return;
+    model_out(io, "closer_score", tg_sigmoid(closer.logit));
+    model_out(io, "closer_points", closer.points);
 }
 
 const model_net model_net_face_detector = {
@@ -98,7 +133,7 @@ const model_net model_net_face_detector = {
     .summary = "our face detector: boxes, scores and five landmarks",
     .inputs = "img [n,3,h,w] B G R 0..255, h and w multiples of 32",
     .outputs = "cls_S, obj_S [n,cells,1], bbox_S [n,cells,4], kps_S [n,cells,10] for strides S 8, "
-               "16, 32",
+               "16, 32; with closer, of 64 x 64: closer_score [n,1], closer_points [n,10]",
     .options = options,
     .size = sizeof(model_face_detector_options),
     .build = build,

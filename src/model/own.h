@@ -13,7 +13,8 @@ tg_node *model_face_id(nn m, tg_node *img, const model_face_id_options *o);
 
 enum { MODEL_FACE_LEVELS = 3 }; // strides 8, 16, 32
 typedef struct {
-    int width; // channels after the first layer; 0: 16
+    int width;   // channels after the first layer; 0: 16
+    bool closer; // with the part that takes a closer look
 } model_face_detector_options;
 // Of one level, cells in rows: face_decode in face/face.h says what they mean.
 typedef struct {
@@ -24,6 +25,16 @@ typedef struct {
 // img [n,3,h,w] B G R 0..255, h and w multiples of 32. False with the graph's error.
 bool model_face_detector(nn m, tg_node *img, const model_face_detector_options *o,
                          model_face_level out[MODEL_FACE_LEVELS]);
+
+// The detector's closer look at a crop around one face (face_closer_align).
+enum { MODEL_CLOSER = 64 }; // its side
+typedef struct {
+    tg_node *logit;  // [n,1]; its sigmoid says how surely the crop shows a face
+    tg_node *points; // [n,10] x, y of the landmarks from where the template has them, in shares of
+                     // the template's distance of the eyes
+} model_face_closer;
+// img [n,3,64,64] B G R 0..255. False with the graph's error.
+bool model_face_look_closer(nn m, tg_node *img, model_face_closer *out);
 
 typedef struct {
     int width; // channels after the first layer; 0: 16

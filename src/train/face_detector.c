@@ -63,9 +63,12 @@ typedef struct {
 static void build(train_work *w, nn m)
 {
     int side = ((const options *)(const void *)w->o->own)->scene;
+    const model_face_detector_options *net = w->network[0].options;
     model_face_level got[MODEL_FACE_LEVELS];
-    model_face_detector(m, tg_input(m.graph, TG_SHAPE(1, 3, side, side), "img"),
-                        w->network[0].options, got);
+    model_face_closer closer;
+    model_face_detector(m, tg_input(m.graph, TG_SHAPE(1, 3, side, side), "img"), net, got);
+    tg_node *crop = tg_input(m.graph, TG_SHAPE(1, 3, MODEL_CLOSER, MODEL_CLOSER), "crop");
+    if (net->closer) model_face_look_closer(nn_at(m, "closer"), crop, &closer); // is left alone
 }
 
 static guise_status open(train_work *w, base_error *e)

@@ -8,13 +8,15 @@
 #include "train/face_id.h"
 #include "model/card.h"
 #include "train/losses_smoothswap.h"
+#include "train/mixture.h"
 #include "train/spoil.h"
 #include <math.h>
 #include <string.h>
 
 typedef struct {
     double lambda_label, tau; // contrastive
-    double between;           // share of faces between two people
+    double paired;            // share of a batch that shows people twice
+    double between;           // share of the others that are faces between two people
     double turn, zoom;        // degrees; share
     double spoil;             // times as often as fill_row says
 } options;
@@ -25,7 +27,9 @@ static const base_field fields[] = {
     {"lambda_label", 0, BASE_REAL, AT(lambda_label), "0.05",
      "weight of the contrastive loss between people"},
     {"tau", 0, BASE_REAL, AT(tau), "0.1", "its temperature"},
-    {"between", 0, BASE_REAL, AT(between), "0.3", "share of faces that are two people's mixture"},
+    {"paired", 0, BASE_REAL, AT(paired), "0.25", "share of a batch that shows people twice"},
+    {"between", 0, BASE_REAL, AT(between), "0.9",
+     "share of the others that are two people's mixture"},
     {"turn", 0, BASE_REAL, AT(turn), "8", "faces are turned by up to so many degrees"},
     {"zoom", 0, BASE_REAL, AT(zoom), "0.06", "and made larger or smaller by up to this share"},
     {"spoil", 0, BASE_REAL, AT(spoil), "1", "how often photos are made worse, 0 to 2"},
@@ -36,6 +40,7 @@ static guise_status check(const train_options *o, base_error *e)
     const options *own = (const void *)o->own;
     const train_bound bound[] = {{"lambda_label", own->lambda_label, 0, 100},
                                  {"tau", own->tau, 1e-3, 10},
+                                 {"paired", own->paired, 0, 1},
                                  {"between", own->between, 0, 1},
                                  {"turn", own->turn, 0, 45},
                                  {"zoom", own->zoom, 0, 0.5},
@@ -49,7 +54,7 @@ static const char *const loss_names[] = {"loss", "imitate", "label", NULL};
 
 typedef struct {
     int *photos;         // of each person
-    int *person, *photo; // drawn: the first half of a batch, each person twice
+    int *person, *photo; // drawn: the first rows of a batch, each person twice
     int *label;          // of each row; -1: nobody's
     float *same;         // [n,n]
     float *wide;         // [3,size + 2 shift,size + 2 shift] of the photo at hand
@@ -94,18 +99,6 @@ static void close(train_work *w)
     base_free(own->wide);
 }
 
-// A cached crop with its margin as planes 0..1; of two, their mean.
-static void lay_out(train_work *w, size_t photo, size_t other)
-{
-    size_t side = wide_side(w->o), area = side * side;
-    const uint8_t *p = train_cache_pixels(w->cache, photo);
-    const uint8_t *q = train_cache_pixels(w->cache, other);
-    float *wide = ((state *)w->own)->wide;
-    for (size_t i = 0; i < area; i++)
-        for (size_t c = 0; c < 3; c++)
-            wide[c * area + i] = (float)(p[i * 3 + c] + q[i * 3 + c]) / 510;
-}
-
 // How a crop is looked at: turned, larger or smaller, moved, mirrored.
 typedef struct {
     double angle, scale, dx, dy;
@@ -148,16 +141,15 @@ static void show(const train_work *w, view v, float *to)
         }
 }
 
-// From the recogniser's crop to the one that is seen as it is.
-static guise_status warp_of(train_work *w, size_t photo, size_t other, float warp[6], base_error *e)
+// From the recogniser's crop to the one that is seen as it is, with landmarks in the wide one.
+static guise_status warp_of(train_work *w, const face_point wide[FACE_POINTS], float warp[6],
+                            base_error *e)
 {
-    const face_point *p = train_cache_points(w->cache, photo);
-    const face_point *q = train_cache_points(w->cache, other);
     face_point point[FACE_POINTS];
     face_transform t;
     float margin = (float)w->o->shift;
     for (int k = 0; k < FACE_POINTS; k++)
-        point[k] = (face_point){(p[k].x + q[k].x) / 2 - margin, (p[k].y + q[k].y) / 2 - margin};
+        point[k] = (face_point){wide[k].x - margin, wide[k].y - margin};
     guise_status s = face_align(&t, point, w->batch.frame, w->batch.frame_side, NULL, e);
     if (s) return s;
     t = face_invert(t);
@@ -165,21 +157,32 @@ static guise_status warp_of(train_work *w, size_t photo, size_t other, float war
     return GUISE_OK;
 }
 
-// Row i: a photo as it is for the teacher, and made worse for us; or the mean of two.
+static train_wide_face face_of(const train_work *w, size_t i)
+{
+    return (train_wide_face){train_cache_pixels(w->cache, i), train_cache_points(w->cache, i)};
+}
+
+// Row i: a photo as it is for the teacher, and made worse for us; or a mixture of two.
 static guise_status fill_row(train_work *w, size_t i, size_t photo, size_t other, base_rng *r,
                              base_error *e)
 {
     const train_options *o = w->o;
     double often = ((const options *)(const void *)o->own)->spoil;
+    float *wide = ((state *)w->own)->wide;
     train_batch *b = &w->batch;
+    face_point point[FACE_POINTS];
+    int side = (int)wide_side(o);
     size_t count = 3 * (size_t)o->size * (size_t)o->size;
-    lay_out(w, photo, other);
+    if (photo == other)
+        train_mixture_none(face_of(w, photo), side, wide, point);
+    else
+        train_mixture_draw(face_of(w, photo), face_of(w, other), side, r, wide, point);
     show(w, (view){.scale = 1}, b->source + i * count);
     show(w, draw_view(o, r), b->target + i * count);
     memcpy(b->vector + i * (size_t)b->length, train_cache_vector(w->cache, photo),
            (size_t)b->length * sizeof *b->vector);
     b->same[i] = photo == other;
-    guise_status s = warp_of(w, photo, other, b->warp + i * 6, e);
+    guise_status s = warp_of(w, point, b->warp + i * 6, e);
     train_spoil_chances c = {
         .grey = 0.1, .light = 0.25, .small = 0.15, .blur = 0.15, .noise = 0.15, .cover = 0.15};
     double *chance[] = {&c.grey, &c.light, &c.small, &c.blur, &c.noise, &c.cover};
@@ -206,7 +209,7 @@ static guise_status fill(train_work *w, int step, base_rng *r, base_error *e)
 {
     const options *o = (const void *)w->o->own;
     state *own = w->own;
-    int n = w->o->batch, pairs = n / 4, all = (int)train_cache_n(w->cache);
+    int n = w->o->batch, pairs = (int)(n * o->paired / 2), all = (int)train_cache_n(w->cache);
     (void)step;
     guise_status s = count_photos(w, e);
     if (!s)

@@ -61,10 +61,19 @@ const base_field train_fields[] = {
     {0}};
 
 // Each system is one line here.
-const train_system *const train_systems[] = {
-    &train_simswap,   &train_faceshifter,   &train_hear,       &train_face_id,
-    &train_stylegan2, &train_styleswap,     &train_smoothswap, &train_smooth_embedder,
-    &train_deepfakes, &train_face_detector, &train_face_mask,  NULL};
+const train_system *const train_systems[] = {&train_simswap,
+                                             &train_faceshifter,
+                                             &train_hear,
+                                             &train_face_id,
+                                             &train_stylegan2,
+                                             &train_styleswap,
+                                             &train_smoothswap,
+                                             &train_smooth_embedder,
+                                             &train_deepfakes,
+                                             &train_face_detector,
+                                             &train_face_closer,
+                                             &train_face_mask,
+                                             NULL};
 
 const train_recipe *train_recipe_at(size_t i)
 {

@@ -101,6 +101,7 @@ extern const char *const train_swap_measures[];   // those of networks that swap
 extern const train_system *const train_systems[]; // ended by NULL
 extern const train_system train_face_id;
 extern const train_system train_face_detector;
+extern const train_system train_face_closer;
 extern const train_system train_simswap;
 extern const train_system train_face_mask;
 extern const train_system train_deepfakes;
