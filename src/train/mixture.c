@@ -56,6 +56,38 @@ static double bend(const recipe *m, int axis, int side, double x, double y)
     return sum;
 }
 
+// bend along a row of pixels: sines turn on by a fixed angle, which is ten times as fast.
+typedef struct {
+    double sine[2][WAVES], cosine[2][WAVES], by_sine[2][WAVES], by_cosine[2][WAVES];
+} row_waves;
+
+static row_waves row_begin(const recipe *m, int side, int y)
+{
+    row_waves at;
+    for (int axis = 0; axis < 2; axis++)
+        for (int k = 0; k < WAVES; k++) {
+            const double *w = m->wave[axis][k], turn = 2 * 3.14159265358979 / side;
+            at.sine[axis][k] = sin(turn * w[2] * y + w[3]);
+            at.cosine[axis][k] = cos(turn * w[2] * y + w[3]);
+            at.by_sine[axis][k] = sin(turn * w[1]);
+            at.by_cosine[axis][k] = cos(turn * w[1]);
+        }
+    return at;
+}
+
+static double row_next(row_waves *at, const recipe *m, int axis)
+{
+    double sum = 0;
+    for (int k = 0; k < WAVES; k++) {
+        double s = at->sine[axis][k], c = at->cosine[axis][k];
+        double ds = at->by_sine[axis][k], dc = at->by_cosine[axis][k];
+        sum += m->wave[axis][k][0] * s;
+        at->sine[axis][k] = s * dc + c * ds;
+        at->cosine[axis][k] = c * dc - s * ds;
+    }
+    return sum;
+}
+
 // Of [side,side,3] at (x, y), its border repeated outwards, bilinear; 0..1.
 static void pick(const uint8_t *p, int side, double x, double y, double weight, float rgb[3])
 {
@@ -82,15 +114,17 @@ void train_mixture_draw(train_wide_face a, train_wide_face b, int side, base_rng
 {
     recipe m = draw(side, r);
     size_t area = (size_t)side * (size_t)side;
-    for (int y = 0; y < side; y++)
+    for (int y = 0; y < side; y++) {
+        row_waves at = row_begin(&m, side, y);
         for (int x = 0; x < side; x++) {
-            double u = x + bend(&m, 0, side, x, y), v = y + bend(&m, 1, side, x, y);
+            double u = x + row_next(&at, &m, 0), v = y + row_next(&at, &m, 1);
             double w = share_at(&m, side, u, v);
             float rgb[3] = {0};
             pick(a.pixels, side, u, v, 1 - w, rgb);
             pick(b.pixels, side, m.mirrored ? side - 1 - u : u, v, w, rgb);
             for (size_t c = 0; c < 3; c++) planes[c * area + (size_t)(y * side + x)] = rgb[c];
         }
+    }
     for (int k = 0; k < FACE_POINTS; k++) {
         face_point p = a.point[k], q = m.mirrored ? mirrored(b.point, k, side) : b.point[k];
         double w = share_at(&m, side, (p.x + q.x) / 2, (p.y + q.y) / 2);
