@@ -6,6 +6,7 @@
 #include "eval/steady.h"
 #include "eval/swap.h"
 #include "eval_case.h"
+#include "model/card.h"
 #include "test.h"
 #include "tiny.h"
 #include <sys/stat.h>
@@ -43,7 +44,8 @@ typedef struct {
     char dir[200], data[240], generator[240], taker[240];
     char set[8][300];
     const char *sets[9];
-    int most; // progress ends after so many, 0: never
+    const char *form; // the usual face model, where it is found; NULL: nowhere
+    int most;         // progress ends after so many, 0: never
     bool stopped;
 } world;
 
@@ -83,8 +85,10 @@ static bool progress(void *user, int done, int total, const char *line)
 
 static guise_status find(void *user, const char *file, char **path, base_error *e)
 {
-    (void)user;
-    *path = NULL;
+    const world *w = user;
+    *path =
+        w && w->form && !strcmp(file, "3ddfa_mb05_120x120.onnx") ? base_copy_text(w->form) : NULL;
+    if (*path) return GUISE_OK;
     return base_fail(e, GUISE_IO, "%s: nowhere", file);
 }
 
@@ -205,6 +209,39 @@ TEST(teachers_do_not_judge)
     CHECK(!measure(&w, NULL, false, true, &r, &e));
     CHECK(r.n_notes >= 1 && strstr(r.note[0], "Forced") != NULL);
     eval_report_free(&r);
+}
+
+// Named in the generator's card, the usual face model is left out with a note; named by the user,
+// it is refused.
+TEST(the_usual_face_model_judges_nothing_that_it_taught)
+{
+    static world w;
+    static char form[600], generator[600];
+    eval_report r = {0};
+    base_error e = {{0}};
+    base_tensors t = {0};
+    world_make(&w);
+    snprintf(form, sizeof form, "%s/taught.onnx", w.dir);
+    snprintf(generator, sizeof generator, "%s/pupil.safetensors", w.dir);
+    CHECK(!linear(form, 120, 62, 4, NULL, &e));
+    CHECK(!weights_safetensors_read(&t, w.generator, &e));
+    CHECK(base_tensors_set_meta(&t, CARD_RECIPE, "simswap-128 form=x/taught.onnx"));
+    CHECK(!weights_safetensors_write(&t, generator, &e));
+    base_tensors_free(&t);
+    w.form = form;
+    w.sets[3] = "runs=1"; // in place of shape=
+    CHECK(!measure(&w, NULL, false, false, &r, &e));
+    CHECK(isfinite(mean_of(&r, "expression_error")));
+    eval_report_free(&r);
+    snprintf(w.generator, sizeof w.generator, "%.239s", generator);
+    CHECK(!measure(&w, NULL, false, false, &r, &e));
+    CHECK(!isfinite(mean_of(&r, "expression_error")) && isfinite(mean_of(&r, "pose_error")));
+    CHECK(r.n_notes && strstr(r.note[0], "taught took part in the training of pupil"));
+    eval_report_free(&r);
+    snprintf(w.set[3], 300, "shape=%.280s", form);
+    w.sets[3] = w.set[3];
+    CHECK(measure(&w, NULL, false, false, &r, &e) == GUISE_BAD_ARGUMENT);
+    CHECK(strstr(e.text, "--force") != NULL);
 }
 
 TEST(refuses_with_a_sentence)
@@ -423,8 +460,9 @@ TEST(without_memory)
 int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(pairs_are_fair), CASE(goes_on_after_a_stop),
-               CASE(teachers_do_not_judge), CASE(refuses_with_a_sentence), CASE(ranks_by_hand),
-               CASE(gauges_of_a_flat_picture), CASE(boxes_follow_the_points),
-               CASE(costs_of_the_tiny_network), CASE(steadiness_by_hand),
-               CASE(clips_that_stand_still), CASE(without_memory));
+               CASE(teachers_do_not_judge),
+               CASE(the_usual_face_model_judges_nothing_that_it_taught),
+               CASE(refuses_with_a_sentence), CASE(ranks_by_hand), CASE(gauges_of_a_flat_picture),
+               CASE(boxes_follow_the_points), CASE(costs_of_the_tiny_network),
+               CASE(steadiness_by_hand), CASE(clips_that_stand_still), CASE(without_memory));
 }

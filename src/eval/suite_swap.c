@@ -91,6 +91,24 @@ static bool named_in(const base_tensors *t, const char *stem)
     return false;
 }
 
+// The usual face model, where nobody named it, judges nothing that it taught.
+static guise_status leave_out_form(swap_run *r, const base_tensors *card, eval_report *to,
+                                   base_error *e)
+{
+    char stem[64];
+    if (r->o->shape || !r->form_file || r->c->force) return GUISE_OK;
+    stem_of(r->form_file, stem);
+    if (!named_in(card, stem)) return GUISE_OK;
+    r->form_taught = true;
+    base_free(r->form_file);
+    r->form_file = NULL;
+    bool ok = eval_add_note(to, eval_text(to,
+                                          "%s took part in the training of %s, whose expression "
+                                          "and shape are therefore not measured.",
+                                          stem, r->name));
+    return ok ? GUISE_OK : base_no_memory(e);
+}
+
 // A network that taught the generator cannot judge it.
 static guise_status refuse_teachers(swap_run *r, const base_tensors *card, eval_report *to,
                                     base_error *e)
@@ -139,6 +157,7 @@ static guise_status begin(swap_run *r, eval_report *to, base_error *e)
     guise_status s = weights_read(&t, r->c->generator, e);
     if (!s) s = train_card_read(&r->card, &t, r->c->generator, e);
     if (!s) s = choose_files(r, e);
+    if (!s) s = leave_out_form(r, &t, to, e);
     if (!s) s = refuse_teachers(r, &t, to, e);
     if (!s) s = open_networks(r, e);
     base_tensors_free(&t);

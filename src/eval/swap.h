@@ -58,6 +58,7 @@ typedef struct {
     eval_embedder *taker, *judge;
     eval_gauge *pose, *form, *features; // NULL: not measured
     char *identity_file, *judge_file, *pose_file, *form_file, *features_file;
+    bool form_taught; // the usual form_file took part in the training: form_file is NULL
     eval_album album;
     swap_photo *photo; // of each of the album
     int *gallery;      // photos of the album that are in it, usable ones

@@ -274,16 +274,22 @@ static guise_status name_cases(const swap_run *r, eval_report *to, eval_result *
     return ok ? GUISE_OK : base_no_memory(e);
 }
 
-// Once, where several generators are measured by the same networks.
+// Each network once, where several generators are measured by the same ones.
+static guise_status add_network(eval_report *to, const char *role, const char *file, base_error *e)
+{
+    for (size_t i = 0; i < to->n_networks; i++)
+        if (!strcmp(to->network[i].role, role)) return GUISE_OK;
+    return file ? eval_add_network(to, role, file, e) : GUISE_OK;
+}
+
 static guise_status add_networks(const swap_run *r, eval_report *to, base_error *e)
 {
-    if (to->n > 1) return GUISE_OK;
-    guise_status s = eval_add_network(to, "identity", r->judge_file, e);
-    if (!s && r->pose_file) s = eval_add_network(to, "pose", r->pose_file, e);
-    if (!s && r->form_file) s = eval_add_network(to, "expression, shape", r->form_file, e);
-    if (!s) s = eval_add_network(to, "features", r->features_file, e);
-    if (!s) s = eval_add_network(to, "identity given", r->identity_file, e);
-    if (!s && (!r->pose_file || !r->form_file) &&
+    guise_status s = add_network(to, "identity", r->judge_file, e);
+    if (!s) s = add_network(to, "pose", r->pose_file, e);
+    if (!s) s = add_network(to, "expression, shape", r->form_file, e);
+    if (!s) s = add_network(to, "features", r->features_file, e);
+    if (!s) s = add_network(to, "identity given", r->identity_file, e);
+    if (!s && to->n == 1 && (!r->pose_file || (!r->form_file && !r->form_taught)) &&
         !eval_add_note(to, "Pose, or expression and shape, were not measured: their network was "
                            "not found."))
         s = base_no_memory(e);

@@ -6,9 +6,8 @@
 #include <string.h>
 
 // How the crop shows a face: FACE_ARCFACE's places drawn together by this factor, so that a box is
-// 0.79 of the crop's height, around this middle of boxes, in shares of the template's side
-// (train/faces.c).
-static const double near = 0.8, middle_x = 0.483, middle_y = 0.590;
+// 0.79 of the crop's height, and its middle in the middle.
+static const double near = 0.8;
 
 static const int mirrored[FACE_POINTS] = {1, 0, 2, 4, 3};
 
@@ -22,8 +21,8 @@ struct face_closer {
 static face_transform drawn_together(void)
 {
     double last = FACE_CLOSER - 1, half = last / 2;
-    return (face_transform){
-        {near, 0, half - near * middle_x * last, 0, near, half - near * middle_y * last}};
+    return (face_transform){{near, 0, half - near * face_box_share.x * last, 0, near,
+                             half - near * face_box_share.y * last}};
 }
 
 void face_closer_points(face_point place[FACE_POINTS])

@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum { NUMBERS = 2 * FACE_POINTS };
-static const double box_height = 0.79; // of a face's box, as a share of the crop's (closer.c)
+static const double box_height = 0.79; // of a face, as a share of the crop's (closer.c)
 
 void face_closer_ground_close(face_closer_ground *g)
 {

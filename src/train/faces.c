@@ -3,17 +3,15 @@
 #include "train/faces.h"
 #include <math.h>
 
-// YuNet's box in a crop of template arcface, as shares of its side: mean over 60 photos of LFW
-// (deviations 0.06, 0.02, 0.03, 0.04).
-static const double box_x = 0.483, box_y = 0.590, box_w = 0.714, box_h = 0.987;
 static const double doubtful = 0.2; // least score
 
 static face mean_box(const train_cache *c, size_t i, int size, int margin)
 {
-    face f = {.x0 = (float)(margin + (box_x - box_w / 2) * size),
-              .y0 = (float)(margin + (box_y - box_h / 2) * size),
-              .x1 = (float)(margin + (box_x + box_w / 2) * size),
-              .y1 = (float)(margin + (box_y + box_h / 2) * size),
+    face_share box = face_box_share;
+    face f = {.x0 = (float)(margin + (box.x - box.w / 2) * size),
+              .y0 = (float)(margin + (box.y - box.h / 2) * size),
+              .x1 = (float)(margin + (box.x + box.w / 2) * size),
+              .y1 = (float)(margin + (box.y + box.h / 2) * size),
               .score = 1};
     for (int k = 0; k < FACE_POINTS; k++) f.point[k] = train_cache_points(c, i)[k];
     return f;

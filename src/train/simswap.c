@@ -7,6 +7,7 @@
 // training class (spec/simswap.md 4.2: batch 8, two PatchGANs, 10k + 10k steps a unit nobody
 // states). Not given anywhere: the learning rate with beta1 = 0, taken from the published trainer
 // (4e-4), and the first layer m of weak feature matching, taken as 3 of 5.
+#include "train/form.h"
 #include "train/judge.h"
 #include "train/landmarks.h"
 #include "train/losses.h"
@@ -17,7 +18,8 @@
 typedef struct {
     const char *features; // weights of a frozen feature network of the discriminator, a file
     const char *real;     // what the discriminator takes for real: "target" or "source" photos
-    double lambda_fm, lambda_gp, lambda_away, lambda_points;
+    const char *form;     // a frozen face model, a file
+    double lambda_fm, lambda_gp, lambda_away, lambda_points, lambda_form;
     int fm_first, fm_last; // layers of feature matching, from 1; last 0: the last hidden
     int scales, gp_every;
 } options;
@@ -35,6 +37,9 @@ static const base_field fields[] = {
      "weight of the target's identity that is left in the result (ours); 0: none"},
     {"lambda_points", 0, BASE_REAL, AT(lambda_points), "0",
      "weight of how far the five landmarks move, in sides of the crop (ours); 0: none"},
+    {"form", 0, BASE_TEXT, AT(form), NULL, "file of 3DDFA_V2's MobileNet, for lambda_form"},
+    {"lambda_form", 0, BASE_REAL, AT(lambda_form), "0",
+     "weight of how far pose and expression move, in deviations (ours); 0: none"},
     {"fm_first", 0, BASE_INT, AT(fm_first), "3", "first layer of feature matching, from 1"},
     {"fm_last", 0, BASE_INT, AT(fm_last), "0", "last layer of it; 0: the last hidden one"},
     {"scales", 0, BASE_INT, AT(scales), "2", "discriminators, each on half the size"},
@@ -45,12 +50,11 @@ static const base_field fields[] = {
 static guise_status check(const train_options *o, base_error *e)
 {
     const options *own = (const void *)o->own;
-    const train_bound bound[] = {{"fm_first", own->fm_first, 1, 64},
-                                 {"fm_last", own->fm_last, 0, 64},
-                                 {"scales", own->scales, 1, TRAIN_SCALES},
-                                 {"gp_every", own->gp_every, 1, 1000},
-                                 {"lambda_away", own->lambda_away, 0, 1000},
-                                 {"lambda_points", own->lambda_points, 0, 10000}};
+    const train_bound bound[] = {
+        {"fm_first", own->fm_first, 1, 64},         {"fm_last", own->fm_last, 0, 64},
+        {"scales", own->scales, 1, TRAIN_SCALES},   {"gp_every", own->gp_every, 1, 1000},
+        {"lambda_away", own->lambda_away, 0, 1000}, {"lambda_points", own->lambda_points, 0, 10000},
+        {"lambda_form", own->lambda_form, 0, 1000}};
     guise_status s = train_bounds(bound, sizeof bound / sizeof *bound, e);
     if (!s && own->lambda_away > 0 && o->lambda_id <= 0)
         s = base_fail(
@@ -65,9 +69,9 @@ static guise_status check(const train_options *o, base_error *e)
     return s;
 }
 
-enum { ALL, ID, REC, ADV, FM, D_REAL, D_FAKE, GP, AWAY, POINTS };
-static const char *const loss_names[] = {"loss",   "id", "rec",  "adv",    "fm", "d_real",
-                                         "d_fake", "gp", "away", "points", NULL};
+enum { ALL, ID, REC, ADV, FM, D_REAL, D_FAKE, GP, AWAY, POINTS, FORM };
+static const char *const loss_names[] = {"loss",   "id", "rec",  "adv",    "fm",   "d_real",
+                                         "d_fake", "gp", "away", "points", "form", NULL};
 
 // Phases: the generator's four by what takes part, then the discriminator's without and with the
 // gradient penalty.
@@ -77,6 +81,7 @@ typedef struct {
     float *fake;     // [batch,3,size,size]
     float weight[3]; // now: identity, adversarial, feature matching
     train_landmarks landmarks;
+    train_form form;
 } state;
 
 // An RGB 0..1 image as the generator's losses see it: normalised for variant c, else as it is.
@@ -159,6 +164,10 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
     if (o->lambda_points > 0) {
         p->loss[POINTS] = train_landmarks_loss(&own->landmarks, made, target);
         sum = tg_add(sum, tg_scale(p->loss[POINTS], o->lambda_points));
+    }
+    if (o->lambda_form > 0) {
+        p->loss[FORM] = train_form_loss(&own->form, made, target);
+        sum = tg_add(sum, tg_scale(p->loss[FORM], o->lambda_form));
     }
     if (with & WITH_D) {
         judge(w, g, made, target, p->loss);
@@ -248,14 +257,21 @@ static guise_status load_features(train_work *w, base_error *e)
     return s;
 }
 
-static guise_status open_landmarks(train_work *w, base_error *e)
+// The frozen networks beside the recogniser that hold the target's pose.
+static guise_status open_holders(train_work *w, base_error *e)
 {
     const options *o = (const void *)w->o->own;
-    if (o->lambda_points <= 0) return GUISE_OK;
-    if (!w->o->detector)
+    state *own = w->own;
+    guise_status s = GUISE_OK;
+    if (o->lambda_points > 0 && !w->o->detector)
         return base_fail(e, GUISE_BAD_ARGUMENT,
                          "lambda_points needs a detector, and none was found; name one");
-    return train_landmarks_open(&((state *)w->own)->landmarks, w->o->detector, e);
+    if (o->lambda_form > 0 && !o->form)
+        return base_fail(e, GUISE_BAD_ARGUMENT,
+                         "lambda_form needs form=FILE, 3DDFA_V2's MobileNet as ONNX");
+    if (o->lambda_points > 0) s = train_landmarks_open(&own->landmarks, w->o->detector, e);
+    if (!s && o->lambda_form > 0) s = train_form_open(&own->form, o->form, e);
+    return s;
 }
 
 static guise_status open(train_work *w, base_error *e)
@@ -266,7 +282,7 @@ static guise_status open(train_work *w, base_error *e)
     w->batch.sources = !strcmp(((const options *)(const void *)o->own)->real, "source");
     own->fake = tg_floats(w->device, n * 3 * (size_t)o->size * (size_t)o->size);
     guise_status s = own->fake ? GUISE_OK : base_no_memory(e);
-    if (!s) s = open_landmarks(w, e);
+    if (!s) s = open_holders(w, e);
     if (!s) s = train_work_learn(w, 0, build_generator, o->ema > 0, e);
     if (s || o->adv_from < 0) return s;
     s = train_work_learn(w, 1, build_discriminator, false, e);
@@ -278,6 +294,7 @@ static void close(train_work *w)
     state *own = w->own;
     tg_floats_free(w->device, own->fake);
     train_landmarks_close(&own->landmarks);
+    train_form_close(&own->form);
 }
 
 static guise_status step_d(train_work *w, int step, base_rng *r, double *value, base_error *e)
