@@ -48,6 +48,14 @@ TEST(prints_what_it_reads)
     }
     CHECK(again.rate == o.rate && again.loud && again.steps == 10);
     base_free(text);
+    o.name = ""; // not the default, so it is said
+    text = base_fields_print(table, &o);
+    CHECK(text && !strncmp(text, "name= steps=10", 14));
+    base_free(text);
+    o.name = NULL;
+    text = base_fields_print(table, &o);
+    CHECK(text && !strncmp(text, "steps=10", 8));
+    base_free(text);
 }
 
 TEST(refuses)

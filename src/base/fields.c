@@ -157,16 +157,24 @@ static char *print_one(const base_field *f, const void *o)
     case BASE_MAYBE:
         break;
     }
-    const char *text = *(const char *const *)at;
-    return base_format("%s=%s", f->name, text ? text : "");
+    return base_format("%s=%s", f->name, *(const char *const *)at);
+}
+
+// A text that is as good as not there, as it is by default.
+static bool is_no_text(const base_field *f, const void *o)
+{
+    if (f->type != BASE_TEXT && f->type != BASE_MAYBE) return false;
+    const char *text = *(const char *const *)((const char *)o + f->offset);
+    return !text || (!*text && f->init && !*f->init);
 }
 
 char *base_fields_print(const base_field *f, const void *o)
 {
     char *all = base_copy_text("");
     for (const base_field *i = f; all && i->name; i++) {
+        if (is_no_text(i, o)) continue;
         char *one = print_one(i, o);
-        char *both = one ? base_format("%s%s%s", all, i == f ? "" : " ", one) : NULL;
+        char *both = one ? base_format("%s%s%s", all, *all ? " " : "", one) : NULL;
         base_free(one);
         base_free(all);
         all = both;

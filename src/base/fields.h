@@ -32,7 +32,8 @@ guise_status base_fields_set(const base_field *f, void *o, const char *name, con
 // "key=value" form of the above; the text is borrowed for TEXT values.
 guise_status base_fields_assign(const base_field *f, void *o, const char *assignment,
                                 base_error *e);
-// "name=value name=value ..." of everything; returned to you, NULL when out of memory.
+// "name=value name=value ..." of everything but texts that are not there, as they are by default;
+// returned to you, NULL when out of memory.
 char *base_fields_print(const base_field *f, const void *o);
 
 #endif

@@ -92,3 +92,9 @@ guise_status face_align(face_transform *t, const face_point point[FACE_POINTS], 
     }
     return GUISE_OK;
 }
+
+face_point face_mirror(const face_point point[FACE_POINTS], int k, int width)
+{
+    face_point p = point[face_mirrored[k]];
+    return (face_point){(float)(width - 1) - p.x, p.y};
+}

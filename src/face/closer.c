@@ -9,8 +9,6 @@
 // 0.79 of the crop's height, and its middle in the middle.
 static const double near = 0.8;
 
-static const int mirrored[FACE_POINTS] = {1, 0, 2, 4, 3};
-
 struct face_closer {
     tg_graph *graph;
     tg_plan *plan;
@@ -100,7 +98,7 @@ static guise_status look(face_closer *c, const base_image *m, face_transform t, 
     face_closer_points(place);
     float eyes = place[1].x - place[0].x;
     for (int i = 0; i < FACE_POINTS; i++) {
-        int k = mirror ? mirrored[i] : i;
+        int k = mirror ? face_mirrored[i] : i;
         face_point p = {place[k].x + eyes * off[2 * k], place[k].y + eyes * off[2 * k + 1]};
         point[i] = face_apply(back, p);
     }

@@ -50,6 +50,9 @@ const char *face_template_name(face_template t); // "simswap", "arcface", "ffhq"
 int face_template_poses(face_template t);        // 5 for FACE_SIMSWAP, else 1
 // The pose'th template (0 unless FACE_SIMSWAP) for a crop of size pixels.
 void face_template_points(face_template t, int pose, int size, face_point out[FACE_POINTS]);
+static const int face_mirrored[FACE_POINTS] = {1, 0, 2, 4, 3}; // which landmark a mirror makes it
+// Landmark k of the face in the mirror image of a picture of this width.
+face_point face_mirror(const face_point point[FACE_POINTS], int k, int width);
 // Where a detector's box lies in a crop of FACE_ARCFACE, its centre and sides as shares of the
 // crop's: YuNet's mean over 60 photos of LFW (deviations 0.06, 0.02, 0.03, 0.04).
 typedef struct {

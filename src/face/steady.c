@@ -4,8 +4,7 @@
 #include "face/detect.h"
 #include <math.h>
 
-enum { SIDE = 256 }; // of the close-up
-static const int mirrored[FACE_POINTS] = {1, 0, 2, 4, 3};
+enum { SIDE = 256 };                       // of the close-up
 static const double sizes[] = {0.8, 1.15}; // of the close-up, 1: eyes 65 pixels apart
 
 // Landmarks to the close-up: FACE_ARCFACE's positions, drawn together around the middle.
@@ -34,7 +33,7 @@ static bool same_face(const face_list *l, face_transform back, bool mirror,
         face_point p[FACE_POINTS];
         double far = 0;
         for (int j = 0; j < FACE_POINTS; j++) {
-            p[j] = face_apply(back, l->at[i].point[mirror ? mirrored[j] : j]);
+            p[j] = face_apply(back, l->at[i].point[mirror ? face_mirrored[j] : j]);
             far = fmax(far, hypot(p[j].x - want[j].x, p[j].y - want[j].y));
         }
         if (!(far < nearest)) continue;

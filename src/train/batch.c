@@ -87,9 +87,8 @@ static train_view draw_view(const train_options *o, base_rng *r)
 static void show_points(const face_point *from, const train_options *o, const train_view *v,
                         face_point to[FACE_POINTS])
 {
-    static const int mirrored[FACE_POINTS] = {1, 0, 2, 4, 3};
     for (int i = 0; i < FACE_POINTS; i++) {
-        face_point p = from[v->flip ? mirrored[i] : i];
+        face_point p = from[v->flip ? face_mirrored[i] : i];
         p.x -= (float)v->dx;
         p.y -= (float)v->dy;
         if (v->flip) p.x = (float)(o->size - 1) - p.x;

@@ -91,6 +91,8 @@ static const char *explained(const char *name)
         {"nearest", "share of photos whose nearest other shows the same person"},
         {"found", "share of faces found, in scenes put together"},
         {"false", "false alarms a scene"},
+        {"faces", "share of faces taken for some, by one closer look"},
+        {"others", "share of places that the first look took for faces, or may, taken for some"},
         {"points", "mean distance of landmarks, in distances of the eyes"},
         {"hidden_before", "mean error where something was drawn over the face, as swapped"},
         {"hidden_after", "the same, refined"},

@@ -112,12 +112,11 @@ static bool elsewhere(const train_faces *faces, size_t i, int side, base_rng *r,
 static void want_points(const face_point point[FACE_POINTS], face_transform t, bool flip,
                         float out[NUMBERS])
 {
-    static const int mirrored[FACE_POINTS] = {1, 0, 2, 4, 3};
     face_point place[FACE_POINTS];
     face_closer_points(place);
     float eyes = place[1].x - place[0].x;
     for (int k = 0; k < FACE_POINTS; k++) {
-        face_point p = face_apply(t, point[flip ? mirrored[k] : k]);
+        face_point p = face_apply(t, point[flip ? face_mirrored[k] : k]);
         out[2 * k] = (p.x - place[k].x) / eyes;
         out[2 * k + 1] = (p.y - place[k].y) / eyes;
     }

@@ -102,13 +102,6 @@ static void pick(const uint8_t *p, int side, double x, double y, double weight, 
                            (low[c] * (1 - a) + low[c + 3] * a) * b));
 }
 
-// Landmark k of a mirrored face.
-static face_point mirrored(const face_point *p, int k, int side)
-{
-    static const int other[FACE_POINTS] = {1, 0, 2, 4, 3};
-    return (face_point){(float)(side - 1) - p[other[k]].x, p[other[k]].y};
-}
-
 void train_mixture_draw(train_wide_face a, train_wide_face b, int side, base_rng *r, float *planes,
                         face_point point[FACE_POINTS])
 {
@@ -126,7 +119,7 @@ void train_mixture_draw(train_wide_face a, train_wide_face b, int side, base_rng
         }
     }
     for (int k = 0; k < FACE_POINTS; k++) {
-        face_point p = a.point[k], q = m.mirrored ? mirrored(b.point, k, side) : b.point[k];
+        face_point p = a.point[k], q = m.mirrored ? face_mirror(b.point, k, side) : b.point[k];
         double w = share_at(&m, side, (p.x + q.x) / 2, (p.y + q.y) / 2);
         double x = p.x + w * (q.x - p.x), y = p.y + w * (q.y - p.y);
         point[k].x = (float)(x - bend(&m, 0, side, x, y));

@@ -76,12 +76,10 @@ static guise_status cover_face(patch *p, const scene_options *o, base_rng *r, ba
 
 static face mirror(const face *f, int side)
 {
-    static const int mirrored[FACE_POINTS] = {1, 0, 2, 4, 3};
     face m = *f;
     float last = (float)(side - 1);
     m.x0 = last - f->x1, m.x1 = last - f->x0;
-    for (int i = 0; i < FACE_POINTS; i++)
-        m.point[i] = (face_point){last - f->point[mirrored[i]].x, f->point[mirrored[i]].y};
+    for (int i = 0; i < FACE_POINTS; i++) m.point[i] = face_mirror(f->point, i, side);
     return m;
 }
 
