@@ -60,6 +60,7 @@ guise_status detect_closer_open(face_closer **out, const model_frozen *m, base_e
 {
     size_t at[2];
     *out = NULL;
+    if (!model_frozen_own(m)) return GUISE_OK; // of others' outputs the sizes are not known
     if (!find_output(m, "closer_score", &at[0]) || !find_output(m, "closer_points", &at[1]))
         return GUISE_OK;
     face_closer *c = *out = base_alloc(1, sizeof *c);

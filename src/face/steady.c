@@ -4,7 +4,8 @@
 #include "face/detect.h"
 #include <math.h>
 
-enum { SIDE = 256 };                       // of the close-up
+enum { SIDE = 256 }; // of the close-up
+
 static const double sizes[] = {0.8, 1.15}; // of the close-up, 1: eyes 65 pixels apart
 
 // Landmarks to the close-up: FACE_ARCFACE's positions, drawn together around the middle.

@@ -212,7 +212,7 @@ static guise_status fill(train_work *w, int step, base_rng *r, base_error *e)
     int n = w->o->batch, pairs = (int)(n * o->paired / 2), all = (int)train_cache_n(w->cache);
     (void)step;
     guise_status s = count_photos(w, e);
-    if (!s)
+    if (!s && pairs)
         s = train_draw_people(r, own->photos, train_cache_people(w->cache), pairs, 2, own->person,
                               own->photo, e);
     for (int i = 0; !s && i < n; i++) {
