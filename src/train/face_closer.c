@@ -4,6 +4,7 @@
 //
 // Losses: cross entropy; landmarks by smooth L1, as in face_detector.c. Shares and weights: ours.
 #include "train/face_closer.h"
+#include "train/losses.h"
 #include <string.h>
 
 _Static_assert(sizeof(face_closer_options) <= TRAIN_OWN, "fits into train_options.own");
@@ -101,13 +102,6 @@ static guise_status fill(train_work *w, int step, base_rng *r, base_error *e)
     return s;
 }
 
-// x^2 / (2 beta) within beta, |x| - beta / 2 outside
-static tg_node *smooth_l1(tg_node *x, double beta)
-{
-    tg_node *size = tg_abs(x), *in = tg_clip(size, 0, beta);
-    return tg_add(tg_scale(tg_square(in), 0.5 / beta), tg_sub(size, in));
-}
-
 static guise_status plan(train_work *w, base_error *e)
 {
     const face_closer_options *o = (const void *)w->o->own;
@@ -124,7 +118,7 @@ static guise_status plan(train_work *w, base_error *e)
     model_face_look_closer(nn_at(train_root(w, g), "closer"), tg_flip(tg_scale(img, 255), 1), &got);
     tg_node *entropy = tg_sub(tg_softplus(got.logit), tg_mul(got.logit, shows));
     p->loss[SCORE] = tg_mean(entropy);
-    tg_node *off = smooth_l1(tg_sub(got.points, points), 0.03);
+    tg_node *off = train_smooth_l1(tg_sub(got.points, points), 0.03);
     p->loss[POINTS] = tg_scale(tg_mean(tg_mul(off, shows)), 1 / o->faces);
     p->total = p->loss[ALL] = tg_add(p->loss[SCORE], tg_scale(p->loss[POINTS], o->lambda_points));
     const train_tie tie[] = {
@@ -155,9 +149,7 @@ const train_system train_face_closer = {
     .options = sizeof(face_closer_options),
     .recipes = recipes,
     .loss = loss_names,
-    .limits = "Its boxes and landmarks are another detector's, on photos of press agencies: mostly "
-              "adults, mostly from the front.\nFaces below 16 pixels, profiles and faces turned by "
-              "more than 45 degrees are often missed.",
+    .limits = FACE_DETECTOR_LIMITS,
     .no_identity = true,
     .held_out = true,
     .state = sizeof(state),

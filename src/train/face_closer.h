@@ -1,9 +1,7 @@
 // face_closer.h -- what the files of the closer look's training share.
 #ifndef GUISE_TRAIN_FACE_CLOSER_H
 #define GUISE_TRAIN_FACE_CLOSER_H
-#include "model/own.h"
-#include "train/faces.h"
-#include "train/system.h"
+#include "train/face_detector.h"
 
 typedef struct {
     double lambda_points, faces, beside, mistaken;

@@ -6,6 +6,7 @@
 // with targets 0 and 1 (Li et al. 2020), boxes and points by smooth L1 in units of the face.
 // Weights and scenes: ours.
 #include "train/face_detector.h"
+#include "train/losses.h"
 #include <math.h>
 #include <string.h>
 
@@ -226,12 +227,9 @@ static guise_status fill(train_work *w, int step, base_rng *r, base_error *e)
     return s;
 }
 
-// sum of weight times smooth L1: x^2 / (2 beta) within beta, |x| - beta / 2 outside
 static tg_node *smooth_l1(tg_node *got, tg_node *want, tg_node *weight, double beta)
 {
-    tg_node *x = tg_abs(tg_sub(got, want)), *in = tg_clip(x, 0, beta);
-    tg_node *y = tg_add(tg_scale(tg_square(in), 0.5 / beta), tg_sub(x, in));
-    return tg_sum(tg_mul(y, weight));
+    return tg_sum(tg_mul(train_smooth_l1(tg_sub(got, want), beta), weight));
 }
 
 static tg_node *plus(tg_node *sum, tg_node *x) { return sum ? tg_add(sum, x) : x; }
@@ -308,9 +306,7 @@ const train_system train_face_detector = {
     .options = sizeof(options),
     .recipes = recipes,
     .loss = loss_names,
-    .limits = "Its boxes and landmarks are another detector's, on photos of press agencies: mostly "
-              "adults, mostly from the front.\nFaces below 16 pixels, profiles and faces turned by "
-              "more than 45 degrees are often missed.",
+    .limits = FACE_DETECTOR_LIMITS,
     .no_identity = true,
     .held_out = true,
     .state = sizeof(state),

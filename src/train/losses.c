@@ -68,3 +68,9 @@ tg_node *train_gradient_penalty(tg_node *logit, tg_node *x)
     tg_node *length = tg_sqrt(tg_shift(sum, 1e-12));
     return tg_mean(tg_square(tg_affine(length, 1, -1)));
 }
+
+tg_node *train_smooth_l1(tg_node *x, double beta)
+{
+    tg_node *size = tg_abs(x), *in = tg_clip(size, 0, beta);
+    return tg_add(tg_scale(tg_square(in), 0.5 / beta), tg_sub(size, in));
+}

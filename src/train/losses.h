@@ -33,4 +33,7 @@ tg_node *train_mix(tg_node *real, tg_node *fake, tg_node *a);
 // follows when the result is differentiated by the discriminator's weights.
 tg_node *train_gradient_penalty(tg_node *logit, tg_node *x);
 
+// Of each number: x^2 / (2 beta) within beta, |x| - beta / 2 outside (Girshick 2015, smooth L1).
+tg_node *train_smooth_l1(tg_node *x, double beta);
+
 #endif
