@@ -189,22 +189,18 @@ static void grow(face *f, double kx, double ky) // centres of pixels, not corner
     }
 }
 
-// Better landmarks for all, and by the detector's own closer look new scores: those below `least`
-// go. *top: the best score then.
-static guise_status look_again(face_detector *d, const base_image *m, bool quick, double least,
-                               face_list *l, float *top, base_error *e)
+// Landmarks and scores by the closer look; faces below `least` go. *top: the best score then.
+static guise_status look_closer(face_detector *d, const base_image *m, double least, face_list *l,
+                                float *top, base_error *e)
 {
     guise_status s = GUISE_OK;
     size_t kept = 0;
-    if (d->closer && l->n) *top = 0;
+    if (l->n) *top = 0;
     for (size_t i = 0; i < l->n && !s; i++) {
         face *f = &l->at[i];
-        if (d->closer)
-            s = detect_closer(d->closer, m, f, e);
-        else if (!quick)
-            s = detect_steady(d, m, f, e);
-        if (d->closer) *top = fmaxf(*top, f->score);
-        if (!d->closer || (double)f->score >= least) l->at[kept++] = *f;
+        s = detect_closer(d->closer, m, f, e);
+        *top = fmaxf(*top, f->score);
+        if ((double)f->score >= least) l->at[kept++] = *f;
     }
     if (!s) l->n = kept;
     return s;
@@ -230,8 +226,12 @@ guise_status face_detect(face_detector *d, const base_image *m, const face_detec
     face_suppress(out, overlap);
     for (size_t i = 0; i < out->n && !whole; i++)
         grow(&out->at[i], (double)m->w / w, (double)m->h / h);
-    if (!s) s = look_again(d, m, set.quick, least, out, &top, e);
-    face_suppress(out, overlap); // best first
+    if (d->closer) {
+        if (!s) s = look_closer(d, m, least, out, &top, e);
+        face_suppress(out, overlap); // best first
+    }
+    for (size_t i = 0; i < out->n && !s && !d->closer && !set.quick; i++)
+        s = detect_steady(d, m, &out->at[i], e);
     if (best) *best = top;
     if (s) face_list_free(out);
     return s;

@@ -252,19 +252,13 @@ static guise_status step(train_work *w, int at, base_rng *r, double value[TRAIN_
     return s;
 }
 
-static const float *weights_of(const train_work *w, int person)
-{
-    const train_learner *l = &w->learner[person];
-    return l->average ? l->average : nn_params_data(l->params);
-}
-
 // Both decoders on the encoder of the one: a swapper that makes `person`.
 static guise_status take(train_work *w, int person, base_error *e)
 {
     state *own = w->own;
     train_swapper_close(&own->swapper);
     guise_status s = train_swapper_open(&own->swapper, &w->network[person], w->o->size, 1, e);
-    if (!s) train_swapper_take(&own->swapper, weights_of(w, person));
+    if (!s) train_swapper_take(&own->swapper, train_learner_weights(&w->learner[person]));
     return s;
 }
 
@@ -357,7 +351,7 @@ static guise_status export_b(train_work *w, const char *dir, base_error *e)
     char *words = train_network_print(&w->network[1]);
     guise_status s = from && to && words ? GUISE_OK : base_no_memory(e);
     if (!s) s = weights_read(&first, from, e);
-    if (!s) s = nn_save(w->learner[B].params, weights_of(w, B), &full, e);
+    if (!s) s = nn_save(w->learner[B].params, train_learner_weights(&w->learner[B]), &full, e);
     for (size_t i = 0; !s && i < full.n; i++) s = train_add_half(&half, &full.at[i], e);
     for (size_t i = 0; !s && i < first.n_meta; i++) {
         const char *key = first.meta[2 * i], *value = first.meta[2 * i + 1];

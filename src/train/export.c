@@ -5,11 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const float *train_run_weights(train_run *r)
-{
-    const train_learner *l = &r->work.learner[0];
-    return l->average ? l->average : nn_params_data(l->params);
-}
+const float *train_run_weights(train_run *r) { return train_learner_weights(&r->work.learner[0]); }
 
 guise_status train_add_half(base_tensors *to, const base_tensor *x, base_error *e)
 {

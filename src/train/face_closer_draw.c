@@ -32,15 +32,14 @@ static guise_status note_spots(face_closer_ground *g, base_error *e)
     g->beside = base_alloc(g->faces.all.n, sizeof *g->beside);
     g->wrong = base_alloc(g->guesses.all.n + 1, sizeof *g->wrong);
     if (!g->beside || !g->wrong) return base_no_memory(e);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         for (size_t k = g->faces.first[i] + 1; k < g->faces.first[i + 1]; k++)
             if ((double)g->faces.all.at[k].score >= TRAIN_FACE_SURE)
                 g->beside[g->n_beside++] = (face_closer_spot){i, &g->faces.all.at[k]};
-        for (size_t k = g->guesses.first ? g->guesses.first[i] + 1 : 1;
-             g->guesses.first && k < g->guesses.first[i + 1]; k++)
+    for (size_t i = 0; g->guesses.first && i < n; i++)
+        for (size_t k = g->guesses.first[i] + 1; k < g->guesses.first[i + 1]; k++)
             if (is_wrong(g, i, k))
                 g->wrong[g->n_wrong++] = (face_closer_spot){i, &g->guesses.all.at[k]};
-    }
     base_log("%zu faces stand beside others; the first look takes %zu places for faces",
              g->n_beside, g->n_wrong);
     return GUISE_OK;

@@ -31,7 +31,6 @@ static void look_close(look *l)
 static guise_status look_open(train_work *w, look *l, base_error *e)
 {
     const face_detector_options *o = (const void *)w->o->own;
-    const train_learner *learner = &w->learner[0];
     model_face_level level[MODEL_FACE_LEVELS] = {{0}};
     guise_status s = train_scene_open(&l->scene, o->scene, e);
     if (s) return s;
@@ -50,8 +49,7 @@ static guise_status look_open(train_work *w, look *l, base_error *e)
     s = tg_check(l->graph, GUISE_BAD_ARGUMENT, e);
     if (!s) s = nn_settle(l->params, 0, e);
     if (s) return s;
-    const float *from = learner->average ? learner->average : nn_params_data(learner->params);
-    memcpy(nn_params_data(l->params), from, learner->floats * sizeof *from);
+    train_learner_copy(&w->learner[0], l->params);
     s = tg_plan_open(&l->plan, l->graph, l->out, 3 * MODEL_FACE_LEVELS,
                      &(tg_plan_options){.train = true}, e);
     if (!s) s = nn_bind(l->params, l->graph, l->plan, e);

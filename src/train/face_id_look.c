@@ -28,7 +28,6 @@ static void look_close(look *l)
 // With the weights as they are now: their average where there is one.
 static guise_status look_open(train_work *w, look *l, base_error *e)
 {
-    const train_learner *learner = &w->learner[0];
     int size = w->o->size;
     *l = (look){.graph = tg_new()};
     l->img = base_alloc((size_t)size * (size_t)size * 3 * AT_ONCE, sizeof *l->img);
@@ -40,8 +39,7 @@ static guise_status look_open(train_work *w, look *l, base_error *e)
     s = tg_check(l->graph, GUISE_BAD_ARGUMENT, e);
     if (!s) s = nn_settle(l->params, 0, e);
     if (s) return s;
-    const float *from = learner->average ? learner->average : nn_params_data(learner->params);
-    memcpy(nn_params_data(l->params), from, learner->floats * sizeof *from);
+    train_learner_copy(&w->learner[0], l->params);
     s = tg_plan_open(&l->plan, l->graph, &l->unit, 1, &(tg_plan_options){.train = true}, e);
     if (!s) s = nn_bind(l->params, l->graph, l->plan, e);
     return s ? s : tg_plan_bind(l->plan, img, l->img, e);

@@ -44,11 +44,9 @@ static guise_status look_open(train_work *w, face_mask_look *l, base_error *e)
 static guise_status refresh(train_work *w, base_error *e)
 {
     face_mask_look *l = &((face_mask_state *)w->own)->look;
-    const train_learner *learner = &w->learner[0];
     guise_status s = l->plan ? GUISE_OK : look_open(w, l, e);
     if (s) return s;
-    const float *from = learner->average ? learner->average : nn_params_data(learner->params);
-    memcpy(nn_params_data(l->params), from, learner->floats * sizeof *from);
+    train_learner_copy(&w->learner[0], l->params);
     tg_plan_params_changed(l->plan);
     return GUISE_OK;
 }

@@ -164,13 +164,11 @@ guise_status hear_choose(train_work *w, size_t scan, double top, base_error *e)
 static guise_status refresh(train_work *w, base_error *e)
 {
     hear_state *st = w->own;
-    const train_learner *learner = &w->learner[0];
     if (!st->look.plan) {
         guise_status s = look_open(w, &st->look, false, e);
         if (s) return s;
     }
-    const float *from = learner->average ? learner->average : nn_params_data(learner->params);
-    memcpy(nn_params_data(st->look.hear), from, learner->floats * sizeof *from);
+    train_learner_copy(&w->learner[0], st->look.hear);
     tg_plan_params_changed(st->look.plan);
     return GUISE_OK;
 }

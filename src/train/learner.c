@@ -82,6 +82,16 @@ static void lengthen(const train_learner *l, float *w)
     }
 }
 
+const float *train_learner_weights(const train_learner *l)
+{
+    return l->average ? l->average : nn_params_data(l->params);
+}
+
+void train_learner_copy(const train_learner *l, nn_params *to)
+{
+    memcpy(nn_params_data(to), train_learner_weights(l), l->floats * sizeof(float));
+}
+
 void train_learner_step(train_learner *l, nn_adam adam, double ema)
 {
     float *w = nn_params_data(l->params);

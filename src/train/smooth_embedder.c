@@ -280,11 +280,9 @@ static guise_status step(train_work *w, int step_number, base_rng *r, double val
 static guise_status ready(train_work *w, base_error *e)
 {
     state *own = w->own;
-    const train_learner *l = &w->learner[0];
     guise_status s = GUISE_OK;
     if (!own->embedder.plan) s = train_embedder_open(&own->embedder, &w->network[0], w->o->size, e);
-    if (!s)
-        train_embedder_take(&own->embedder, l->average ? l->average : nn_params_data(l->params));
+    if (!s) train_embedder_take(&own->embedder, train_learner_weights(&w->learner[0]));
     return s;
 }
 
