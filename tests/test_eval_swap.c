@@ -300,7 +300,7 @@ TEST(gauges_of_a_flat_picture)
     for (int i = 0; i < CELLS; i++) // the network is given B G R
         for (int k = 0; k < 3; k++) sum[k] += (double)w[3 * i + k] * (140 - 20 * (i / 16));
     CHECK(g && !eval_pose(g, &m, point, angle, &e));
-    for (int k = 0; k < 3; k++) CHECK_NEAR(angle[k], sum[k], 1e-2);
+    for (int k = 0; k < 3; k++) CHECK_NEAR(angle[k], k ? 0 : sum[k], 1e-2); // it has a mirror
     CHECK(g && eval_form_of(g, &m, point, &f, &e) == GUISE_BAD_FILE);
     eval_gauge_close(&g);
     CHECK(!linear(path, 120, 62, 9, w, &e) && !eval_gauge_open(&g, path, &e));
@@ -316,6 +316,35 @@ TEST(gauges_of_a_flat_picture)
     CHECK(g && eval_pose(g, &m, point, angle, &e) == GUISE_BAD_FILE && e.text[0]);
     eval_gauge_close(&g);
     base_image_free(&m);
+}
+
+TEST(pose_of_a_mirror_image)
+{
+    float w[CELLS * 3];
+    double angle[3], mirrored[3];
+    eval_gauge *g = NULL;
+    base_image m = {0}, r = {0};
+    base_error e = {{0}};
+    const face_point point[FACE_POINTS] = {{90, 90}, {114, 92}, {101, 103}, {92, 112}, {108, 113}};
+    face_point seen[FACE_POINTS];
+    const char *path = test_scratch("angles.onnx");
+    CHECK(!base_image_new(&m, 200, 200, &e) && !base_image_new(&r, 200, 200, &e));
+    for (int y = 0; y < 200; y++)
+        for (int x = 0; x < 200; x++)
+            for (int c = 0; c < 3; c++)
+                m.rgb[3 * (200 * y + x) + c] = r.rgb[3 * (200 * y + 199 - x) + c] =
+                    (uint8_t)(128 + 60 * sin(0.05 * x + 0.02 * y + c));
+    for (int k = 0; k < FACE_POINTS; k++) seen[k] = face_mirror(point, k, 200);
+    CHECK(!linear(path, 60, 3, 9, w, &e) && !eval_gauge_open(&g, path, &e));
+    CHECK(g && !eval_pose(g, &m, point, angle, &e) && !eval_pose(g, &r, seen, mirrored, &e));
+    CHECK_NEAR(mirrored[0], angle[0], 0.02 * fabs(angle[0]));
+    for (int k = 1; k < 3; k++) {
+        CHECK(fabs(angle[k]) > 1);
+        CHECK_NEAR(mirrored[k], -angle[k], 0.02 * fabs(angle[k]));
+    }
+    eval_gauge_close(&g);
+    base_image_free(&m);
+    base_image_free(&r);
 }
 
 TEST(boxes_follow_the_points)
@@ -459,10 +488,10 @@ TEST(without_memory)
 
 int main(int argc, char **argv)
 {
-    return RUN(argc, argv, CASE(pairs_are_fair), CASE(goes_on_after_a_stop),
-               CASE(teachers_do_not_judge),
-               CASE(the_usual_face_model_judges_nothing_that_it_taught),
-               CASE(refuses_with_a_sentence), CASE(ranks_by_hand), CASE(gauges_of_a_flat_picture),
-               CASE(boxes_follow_the_points), CASE(costs_of_the_tiny_network),
-               CASE(steadiness_by_hand), CASE(clips_that_stand_still), CASE(without_memory));
+    return RUN(
+        argc, argv, CASE(pairs_are_fair), CASE(goes_on_after_a_stop), CASE(teachers_do_not_judge),
+        CASE(the_usual_face_model_judges_nothing_that_it_taught), CASE(refuses_with_a_sentence),
+        CASE(ranks_by_hand), CASE(gauges_of_a_flat_picture), CASE(pose_of_a_mirror_image),
+        CASE(boxes_follow_the_points), CASE(costs_of_the_tiny_network), CASE(steadiness_by_hand),
+        CASE(clips_that_stand_still), CASE(without_memory));
 }

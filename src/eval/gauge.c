@@ -103,7 +103,7 @@ eval_box eval_face_box(const face_point p[FACE_POINTS])
 
 guise_status eval_cut(base_image *out, const base_image *m, eval_box b, int size, base_error *e)
 {
-    if (!(b.w > 0) || !(b.h > 0) || !isfinite(b.x) || !isfinite(b.y))
+    if (!(b.w != 0) || !(b.h > 0) || !isfinite(b.x) || !isfinite(b.y))
         return base_fail(e, GUISE_BAD_ARGUMENT, "the face's points coincide: it has no box");
     double kx = size / b.w, ky = size / b.h; // centre of the box to the centre of the cut
     face_transform t = {{kx, 0, (size - 1) / 2.0 - kx * b.x, 0, ky, (size - 1) / 2.0 - ky * b.y}};
@@ -121,10 +121,14 @@ static guise_status see_box(eval_gauge *n, const base_image *m, eval_box b, floa
 }
 
 // A square 1.2 times as large as the box. (The box's own proportions, squeezed into a square, agree
-// less with 3DDFA's yaw: correlation 0.92 against 0.95 over 500 photos.)
+// less with 3DDFA's yaw: correlation 0.92 against 0.95 over 500 photos.) One look is no measure:
+// over 500 photos of LFW the mirror image alone turns by 5.6 degrees, and a box moved by 3 % by 4.
+// The mean of 18 agrees more with 3DDFA than one does: correlation 0.88
+// against 0.85 for pitch, 0.85 against 0.74 for roll, 0.96 against 0.94 for yaw.
 guise_status eval_pose(eval_gauge *n, const base_image *m, const face_point point[FACE_POINTS],
                        double angle[3], base_error *e)
 {
+    enum { LOOKS = 18 }; // nine places, each also in the mirror
     float out[3];
     if (n->length != 3)
         return base_fail(e, GUISE_BAD_FILE,
@@ -132,9 +136,15 @@ guise_status eval_pose(eval_gauge *n, const base_image *m, const face_point poin
                          "yaw",
                          n->name, n->length);
     eval_box b = eval_face_box(point);
-    b.w = b.h = 1.2 * (b.w + b.h) / 2;
-    guise_status s = see_box(n, m, b, 1, 0, out, e);
-    for (int i = 0; !s && i < 3; i++) angle[i] = (double)out[i];
+    double side = 1.2 * (b.w + b.h) / 2;
+    guise_status s = GUISE_OK;
+    angle[0] = angle[1] = angle[2] = 0;
+    for (int i = 0; !s && i < LOOKS; i++) {
+        double dx = 0.03 * side * (i / 2 % 3 - 1), dy = 0.03 * side * (i / 6 - 1);
+        int mirror = i % 2 ? -1 : 1; // roll and yaw change their sign
+        s = see_box(n, m, (eval_box){b.x + dx, b.y + dy, mirror * side, side}, 1, 0, out, e);
+        for (int k = 0; !s && k < 3; k++) angle[k] += (double)out[k] * (k ? mirror : 1) / LOOKS;
+    }
     return s;
 }
 

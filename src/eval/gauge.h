@@ -21,11 +21,13 @@ typedef struct {
     double x, y, w, h; // centre, sides
 } eval_box;
 eval_box eval_face_box(const face_point point[FACE_POINTS]);
-// What lies in the box in size x size pixels, black outside the photo; new.
+// What lies in the box in size x size pixels, black outside the photo, mirrored where w is
+// negative; new.
 guise_status eval_cut(base_image *out, const base_image *m, eval_box b, int size, base_error *e);
 
 // head-pose-estimation-adas-0001 (Open Model Zoo, per its card: B G R 0..255, three outputs).
-// angle: pitch, roll, yaw in degrees.
+// angle: pitch, roll, yaw in degrees, the mean of 18 looks: nine boxes, 3 % apart, and their
+// mirrors.
 guise_status eval_pose(eval_gauge *n, const base_image *m, const face_point point[FACE_POINTS],
                        double angle[3], base_error *e);
 

@@ -20,7 +20,8 @@ static const eval_definition definitions[OUTCOME_METRICS] = {
                       "Chen et al. 2020 (SimSwap), figure 7, by a recogniser that taught nobody",
                       -1, 3},
     [OUTCOME_POSE] = {"pose", "pose error", "degrees",
-                      "Euclidean distance of pitch, roll and yaw of the result and of the target",
+                      "Euclidean distance of pitch, roll and yaw of the result and of the target, "
+                      "each the mean of 18 looks",
                       "after Li et al. 2020 and Chen et al. 2020, with another network", -1, 2},
     [OUTCOME_EXPRESSION] = {"expression", "expression error", "standard deviations",
                             "Euclidean distance of the 10 expression parameters of 3DDFA_V2 of the "

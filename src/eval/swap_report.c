@@ -54,11 +54,11 @@ static const eval_definition definitions[METRICS] = {
                      "cosine of another photo of the source's person, the first in the gallery, to "
                      "the source photo: what a perfect swap might reach",
                      "ours", 0, 3},
-    [POSE] =
-        {"pose_error", "pose error", "degrees",
-         "Euclidean distance of pitch, roll and yaw of the result and of the target, both as the "
-         "generator's crop put back whole into the target photo",
-         "after Chen et al. 2020 (SimSwap), with another network", -1, 2},
+    [POSE] = {"pose_error", "pose error", "degrees",
+              "Euclidean distance of pitch, roll and yaw, each the mean of 18 looks, of the result "
+              "and of the "
+              "target, both as the generator's crop put back whole into the target photo",
+              "after Chen et al. 2020 (SimSwap), with another network", -1, 2},
     [SELF_POSE] = {"self_pose_error", "pose error of a self-swap", "degrees",
                    "the same of the target with its own identity: what the network that measures "
                    "makes of a face that is painted anew and should not have turned at all",
