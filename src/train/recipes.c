@@ -43,6 +43,8 @@ const base_field train_fields[] = {
      "weight of the reconstruction of same-person pairs"},
     {"rec_other", 0, BASE_REAL, AT(rec_other), "0", "the same for other pairs, in the face"},
     {"rec_edge", 0, BASE_REAL, AT(rec_edge), "0", "the same for other pairs, around the face"},
+    {"rec_eyes", 0, BASE_REAL, AT(rec_eyes), "0", "added for all pairs, in the eyes (gaze)"},
+    {"rec_mouth", 0, BASE_REAL, AT(rec_mouth), "0", "added for all pairs, between the lips (teeth)"},
     {"lambda_adv", 0, BASE_REAL, AT(lambda_adv), "1", "weight of the adversarial loss"},
     {"adv_from", 0, BASE_INT, AT(adv_from), "0",
      "step after which the generator meets the discriminator; negative: never"},

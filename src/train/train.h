@@ -34,6 +34,7 @@ typedef struct {
     int id_pool; // the identity loss sees results shrunk by so much
     int id_ramp; // the identity weight goes from id_start to lambda_id in so many steps
     double lambda_rec, rec_other, rec_edge; // same person; others, in the face; others, around it
+    double rec_eyes, rec_mouth;             // added for all, in the eyes and between the lips
     double lambda_adv;
     int adv_from, adv_ramp, d_lead; // see train_fields
     bool flip;
