@@ -85,6 +85,39 @@ TEST(grain_comes_back_and_edges_do_not)
     base_image_free(&m);
 }
 
+// Waves of five pixels of the crop, in a frame three times as fine that is as far from the target's
+// crop as can be: how high they are there.
+TEST(a_crop_made_larger_stays_sharp)
+{
+    enum { F = 3 * S };
+    static float planes[3 * N], target[3 * N];
+    const double turn = 2 * 3.14159265358979 / 5;
+    double high[2];
+    for (int i = 0; i < 3 * N; i++) {
+        planes[i] = (float)(0.5 + 0.3 * sin(turn * (i % S)));
+        target[i] = 0; // far from the frame: none of its grain comes back
+    }
+    for (int k = 0; k < 2; k++) {
+        base_image m = {0};
+        double sum = 0, most = 0;
+        face_transform t = {{1 / 3.0, 0, -1 / 3.0, 0, 1 / 3.0, -1 / 3.0}};
+        face_patch p = {.size = S, .planes = planes, .erode = -1, .blur = -1};
+        if (k) p.target = target;
+        CHECK(!base_image_new(&m, F, F, NULL));
+        memset(m.rgb, 255, 3 * F * F);
+        CHECK(!face_paste(&m, t, &p, NULL));
+        for (int x = 30; x < F - 30; x++) {
+            double v = sin(turn * (x - 1) / 3.0);
+            sum += v * ((double)m.rgb[3 * (F / 2 * F + x)] - 127.5) / 255;
+            most += v * v;
+        }
+        high[k] = sum / most;
+        base_image_free(&m);
+    }
+    CHECK_NEAR(high[1], 0.3, 0.01);
+    CHECK(high[0] < 0.275);
+}
+
 // A face mask that gives the same answer everywhere, the sigmoid of 3, with or without a card.
 static bool write_masker(const char *path, bool card)
 {
@@ -143,5 +176,6 @@ TEST(masks_by_a_network)
 int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(light_from_the_side_is_carried_over),
-               CASE(grain_comes_back_and_edges_do_not), CASE(masks_by_a_network));
+               CASE(grain_comes_back_and_edges_do_not), CASE(a_crop_made_larger_stays_sharp),
+               CASE(masks_by_a_network));
 }

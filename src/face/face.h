@@ -135,7 +135,8 @@ typedef struct {
     const float *planes; // borrowed: [3,size,size] RGB 0..1, the swapped crop
     const float *mask;   // borrowed: [size,size] 0..1, or NULL for the box alone
     const float *target; // borrowed: the crop before it was swapped, or NULL. What the frame shows
-                         // finer than the crop does, its grain and pores, is then put back
+                         // finer than the crop does, its grain and pores, is then put back, and
+                         // the crop is made larger by cubics, not by lines as SimSwap does
     int erode, blur;     // box mask: side of the erosion and of the blur (odd) in pixels of the
                          // frame; 0 means 40 and 41, as SimSwap; negative: none
 } face_patch;
