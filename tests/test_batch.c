@@ -36,6 +36,50 @@ static void draw(const char *const set[], size_t n, train_batch *b)
     train_photos_free(&photos);
 }
 
+// Of crop 0, with landmarks from this file.
+static face_point first_point(const char *data, const char *marks, const char *out)
+{
+    base_error e = {{0}};
+    train_photos photos = {0};
+    train_cache *c = NULL;
+    face_point p = {0, 0};
+    const train_cache_options cached = {.out = out, .size = SIZE, .margin = 4};
+    CHECK(!train_photos_read(&photos, data, marks, TRAIN_PEOPLE, &e));
+    CHECK(!train_cache_open(&c, &photos, &cached, &e));
+    if (c) p = train_cache_points(c, 0)[2]; // the nose
+    train_cache_close(&c);
+    train_photos_free(&photos);
+    return p;
+}
+
+TEST(crops_are_made_again_where_faces_lie_elsewhere)
+{
+    char data[600], marks[700], line[400], name[200];
+    base_error e = {{0}};
+    float x[2 * FACE_POINTS];
+    const char *out = test_scratch("batch-again");
+    snprintf(data, sizeof data, "%s", test_scratch("batch-moved"));
+    snprintf(marks, sizeof marks, "%s_landmarks5.txt", data);
+    CHECK(!toy_set_write(&(toy_set){.people = 6, .photos = 2, .side = 128, .seed = 2}, data, &e));
+    CHECK(!base_make_dir(out, &e));
+    face_point before = first_point(data, marks, out);
+    FILE *from = fopen(marks, "r"), *to = fopen(test_scratch("batch-moved.txt"), "w");
+    while (from && to && fgets(line, sizeof line, from)) {
+        if (sscanf(line, "%199s %f %f %f %f %f %f %f %f %f %f", name, x, x + 1, x + 2, x + 3, x + 4,
+                   x + 5, x + 6, x + 7, x + 8, x + 9) < 11)
+            continue; // a remark
+        fprintf(to, "%s", name);
+        for (int i = 0; i < 2 * FACE_POINTS; i++)
+            fprintf(to, " %g", (double)x[i] + (i == 5 ? 9 : 0));
+        fprintf(to, "\n");
+    }
+    CHECK(from && to && !fclose(from) && !fclose(to));
+    face_point after = first_point(data, test_scratch("batch-moved.txt"), out);
+    CHECK((double)(after.y - before.y) > 1);
+    face_point again = first_point(data, marks, out);
+    CHECK(!memcmp(&again, &before, sizeof again));
+}
+
 static double at(const train_batch *b, int row, double x, double y)
 {
     return (double)b->weight[((size_t)row * SIZE + (size_t)(y + 0.5)) * SIZE + (size_t)(x + 0.5)];
@@ -72,5 +116,6 @@ TEST(eyes_and_the_mouth_weigh_more_as_asked)
 
 int main(int argc, char **argv)
 {
-    return RUN(argc, argv, CASE(eyes_and_the_mouth_weigh_more_as_asked));
+    return RUN(argc, argv, CASE(eyes_and_the_mouth_weigh_more_as_asked),
+               CASE(crops_are_made_again_where_faces_lie_elsewhere));
 }

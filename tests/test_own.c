@@ -249,6 +249,20 @@ TEST(who_stands_beside_is_known)
     train_photos_free(&photos);
 }
 
+// The first look learns while the second lies in the same file, and is measured in the end.
+TEST(the_first_look_learns_beside_the_second)
+{
+    place p;
+    watched w = {.name = " score "};
+    const learner l = {"face-detector",
+                       " score ",
+                       1,
+                       {"batch=2", "steps=2", "log_every=1", "decay=0", "ema=0.9", "scene=96",
+                        "size=64", "shift=16", "generator_options=width=4 closer=yes"}};
+    CHECK(get_ready(&p));
+    CHECK(!train(&p, &l, test_scratch("own-both"), &w, false));
+}
+
 // A generator that gets our recogniser's vectors learns something else than one that gets the
 // teacher's, and the same each time.
 TEST(a_generator_is_given_our_vectors)
@@ -295,5 +309,6 @@ int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(photos_are_made_worse_as_asked),
                CASE(they_learn_and_resume_to_the_same_bits), CASE(who_stands_beside_is_known),
+               CASE(the_first_look_learns_beside_the_second),
                CASE(a_generator_is_given_our_vectors), CASE(bad_requests_are_refused));
 }

@@ -39,7 +39,14 @@ void base_map_close(base_map *m)
 struct base_out {
     FILE *file;
     char *path, *beside;
+    bool direct; // a device or a pipe, which is written to and never replaced
 };
+
+static bool is_device(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
 
 // The file has no name until it is whole where the file system can do that (O_TMPFILE), so even
 // kill -9 leaves nothing; elsewhere it is written beside and removed by close.
@@ -63,14 +70,20 @@ guise_status base_out_open(base_out **o, const char *path, base_error *e)
     guise_status s = n->path && n->beside ? GUISE_OK : base_no_memory(e);
     int fd = -1;
     if (!s) {
-        fd = base_is_dir(path) ? -1 : open_nameless(path);
-        if (fd < 0) fd = open(n->beside, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0644);
+        n->direct = is_device(path);
+        if (n->direct)
+            fd = open(path, O_WRONLY | O_CLOEXEC);
+        else if (!base_is_dir(path))
+            fd = open_nameless(path);
+        if (fd < 0 && !n->direct)
+            fd = open(n->beside, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0644);
         if (fd < 0 || base_is_dir(path))
             s = base_fail(e, GUISE_IO, "%s: cannot be written: %s", path,
                           base_is_dir(path) ? "it is a directory" : strerror(errno));
     }
-    if (!s && !(n->file = fdopen(fd, "w+b"))) s = base_no_memory(e);
-    if (s && fd >= 0) close(fd), unlink(n->beside);
+    if (!s && !(n->file = fdopen(fd, n->direct ? "wb" : "w+b"))) s = base_no_memory(e);
+    if (s && fd >= 0) close(fd);
+    if (s && fd >= 0 && !n->direct) unlink(n->beside);
     *o = n;
     if (s) base_out_close(o);
     return s;
@@ -82,12 +95,12 @@ guise_status base_out_commit(base_out **o, base_error *e)
 {
     base_out *n = *o;
     char self[64];
-    bool ok = fflush(n->file) == 0 && fsync(fileno(n->file)) == 0;
-    if (ok && access(n->beside, F_OK) != 0) { // nameless: give it a name beside first
+    bool ok = fflush(n->file) == 0 && (n->direct || fsync(fileno(n->file)) == 0);
+    if (ok && !n->direct && access(n->beside, F_OK) != 0) { // nameless: give it a name beside first
         snprintf(self, sizeof self, "/proc/self/fd/%d", fileno(n->file));
         ok = linkat(AT_FDCWD, self, AT_FDCWD, n->beside, AT_SYMLINK_FOLLOW) == 0;
     }
-    ok = ok && rename(n->beside, n->path) == 0;
+    ok = ok && (n->direct || rename(n->beside, n->path) == 0);
     guise_status s = ok ? GUISE_OK
                         : base_fail(e, GUISE_IO, "%s: writing failed: %s; is the disk full?",
                                     n->path, strerror(errno));
@@ -101,7 +114,7 @@ void base_out_close(base_out **o)
     if (!n) return;
     if (n->file) {
         fclose(n->file);
-        unlink(n->beside); // after a commit it has been renamed
+        if (!n->direct) unlink(n->beside); // after a commit it has been renamed
     }
     base_free(n->path);
     base_free(n->beside);

@@ -45,6 +45,8 @@ bool cli_text(const char *json); // should the command print text?
 // Writes and drops root. Returns 0, or 1 after saying why not.
 int cli_json(const char *command, const char *json, json_t *root);
 json_t *cli_json_face(const guise_face *f);
+// Says that a photo shows no face with the score that was asked for, and returns 1. least 0: 0.6.
+int cli_no_face(const char *command, const char *path, float best, double least);
 // 1.2 MB, 34 kB
 const char *cli_bytes(unsigned long long n, char text[32]);
 

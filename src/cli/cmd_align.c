@@ -76,11 +76,7 @@ static int run(const cli_call *c)
     if (!s) s = guise_image_read(g, c->arg[0], &m);
     if (!s) s = guise_detect(g, &m, &f);
     int code = s ? cli_fail("align", s, guise_message(g)) : 0;
-    if (!code && !f.n) {
-        fprintf(stderr, "guise align: %s: no face found; the best score was %.2f, needed is %.2f\n",
-                c->arg[0], (double)f.best, o->config.score);
-        code = 1;
-    }
+    if (!code && !f.n) code = cli_no_face("align", c->arg[0], f.best, o->config.score);
     if (!code) code = write_all(g, &m, &f, o);
     guise_faces_free(&f);
     guise_image_free(&m);

@@ -2,12 +2,15 @@
 #include "cli/cli.h"
 
 typedef struct {
+    const char *json;
     bool half;
 } options;
 
 #define AT(field) offsetof(options, field)
 static const base_field table[] = {
-    {"half", 0, BASE_FLAG, AT(half), NULL, "16-bit numbers in place of 32-bit ones"}, {0}};
+    {"half", 0, BASE_FLAG, AT(half), NULL, "16-bit numbers in place of 32-bit ones"},
+    CLI_JSON,
+    {0}};
 
 static int run(const cli_call *c)
 {
@@ -16,6 +19,10 @@ static int run(const cli_call *c)
     guise_status s = guise_open(&g, NULL);
     if (!s) s = guise_convert(g, c->arg[0], c->arg[1], o->half);
     int code = s ? cli_fail("convert", s, guise_message(g)) : 0;
+    if (!s)
+        code = cli_json(
+            "convert", o->json,
+            json_pack("{s:s,s:s,s:b}", "from", c->arg[0], "to", c->arg[1], "half", o->half));
     guise_close(&g);
     return code;
 }

@@ -51,12 +51,7 @@ static int run(const cli_call *c)
         if (!s) s = guise_image_write(g, &m, o->draw, GUISE_PLAIN);
         if (s) code = cli_fail("detect", s, guise_message(g));
     }
-    if (!code && !f.n) {
-        fprintf(stderr,
-                "guise detect: %s: no face found; the best score was %.2f, needed is %.2f\n",
-                c->arg[0], (double)f.best, o->config.score);
-        code = 1;
-    }
+    if (!code && !f.n) code = cli_no_face("detect", c->arg[0], f.best, o->config.score);
     guise_faces_free(&f);
     guise_image_free(&m);
     guise_close(&g);

@@ -62,11 +62,7 @@ static int add_photo(collection *c, const char *path)
     guise_status s = guise_image_read(c->g, path, &m);
     if (!s && !c->o->aligned) s = guise_detect(c->g, &m, &f);
     int code = 0;
-    if (!s && !c->o->aligned && !f.n) {
-        fprintf(stderr, "guise embed: %s: no face found; the best score was %.2f, needed is %.2f\n",
-                path, (double)f.best, c->o->config.score);
-        code = 1;
-    }
+    if (!s && !c->o->aligned && !f.n) code = cli_no_face("embed", path, f.best, c->o->config.score);
     if (!s && !code) {
         if (cli_text(c->o->json)) printf("%s\n", path);
         c->largest[c->n_photos++] = c->n;

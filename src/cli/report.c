@@ -51,6 +51,13 @@ json_t *cli_json_face(const guise_face *f)
                      (double)f->y1, "score", (double)f->score, "points", points);
 }
 
+int cli_no_face(const char *command, const char *path, float best, double least)
+{
+    fprintf(stderr, "guise %s: %s: no face found; the best score was %.2f, needed is %.2f\n",
+            command, path, (double)best, least > 0 ? least : 0.6);
+    return 1;
+}
+
 const char *cli_bytes(unsigned long long n, char text[32])
 {
     if (n >= 10000000)

@@ -77,6 +77,9 @@ static void fill_batch(work *w)
         for (int k = 0; k < b->length; k++) v[k] = (float)base_rng_normal(&w->rng);
         for (int k = 0; k < b->length; k++) length += (double)v[k] * (double)v[k];
         for (int k = 0; k < b->length; k++) v[k] /= (float)sqrt(length);
+        memcpy(b->given + i * (size_t)b->length, v, (size_t)b->length * sizeof *v);
+        // as the next one's source
+        memcpy(b->theirs + (i + 1) % n * (size_t)b->length, v, (size_t)b->length * sizeof *v);
         float scale = (float)b->side / (float)b->frame_side; // the whole crop
         memcpy(m, (float[6]){scale, 0, 0, 0, scale, 0}, 6 * sizeof *m);
     }
@@ -205,6 +208,9 @@ guise_status guise_bench_step(guise_engine *g, const char *recipe, const guise_n
     double start = base_seconds();
     guise_status s = bench_runs(&runs, &seconds, TRAIN_PHASES + 1, e);
     if (!s) s = read_recipe(w, recipe, o ? o : &(guise_net_options){0}, e);
+    char *detector = NULL;
+    if (!s && train_option_number(&w->o, "lambda_points") > 0) s = find_detector(g, &detector, e);
+    w->o.detector = detector;
     if (!s) s = open_identity(w, g->config.recogniser, e);
     tg_device *device = NULL;
     if (!s) s = engine_device(g, &device);
@@ -216,6 +222,7 @@ guise_status guise_bench_step(guise_engine *g, const char *recipe, const guise_n
     if (!s) s = bench_machine(b, w->pair.device, tg_device_mixed(w->pair.device), e);
     train_work_close(&w->pair);
     train_identity_close(&w->identity);
+    base_free(detector);
     base_free(w);
     base_free(seconds);
     if (s) guise_bench_free(b);

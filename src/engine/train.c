@@ -59,7 +59,8 @@ static guise_status identity_file(guise_engine *g, const train_recipe *recipe,
 // Ours does not teach itself.
 static guise_status detector_file(guise_engine *g, const train_recipe *recipe, char **path)
 {
-    if (!g->config.detector && recipe->system == &train_face_detector)
+    bool ours = recipe->system == &train_face_detector || recipe->system == &train_face_closer;
+    if (!g->config.detector && ours)
         *path = find_optional("yunet_n_dynamic.onnx", false);
     else if (find_detector(g, path, &g->error) && g->config.detector)
         return GUISE_IO;

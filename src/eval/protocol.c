@@ -2,47 +2,27 @@
 #include "eval/protocol.h"
 #include "eval/likeness.h"
 #include "eval/picture.h"
+#include "eval/teachers.h"
 #include "media/media.h"
 #include "weights/weights.h"
 #include <math.h>
 #include <string.h>
 
-// The file that was named; else the one found by its usual name; NULL where it may be missing.
-static guise_status choose(const eval_call *c, const char *named, const char *usual, bool must,
-                           char **path, base_error *e)
-{
-    base_error why = {{0}};
-    *path = named ? base_copy_text(named) : NULL;
-    if (named) return *path ? GUISE_OK : base_no_memory(e);
-    guise_status s = c->find(c->user, usual, path, &why);
-    if (s == GUISE_NO_MEMORY || (s && must)) return base_fail(e, s, "%s", why.text);
-    return GUISE_OK;
-}
-
-static guise_status refuse_teacher(const eval_protocol *p, base_error *e)
-{
-    base_sha256 a, b;
-    guise_status s = base_sha256_file(&a, p->taker_file, e);
-    if (!s) s = base_sha256_file(&b, p->judge_file, e);
-    if (!s && !strcmp(a.hex, b.hex) && !p->c->force)
-        s = base_fail(e, GUISE_BAD_ARGUMENT,
-                      "%s gives the generator its identities, so what it measures flatters; "
-                      "measure with another recogniser (identity), or add --force",
-                      p->judge_file);
-    return s;
-}
-
-static guise_status open_generator(eval_protocol *p, const char *file, base_error *e)
+static guise_status open_generator(eval_protocol *p, const char *file, eval_report *to,
+                                   base_error *e)
 {
     base_tensors t = {0};
-    char *usual = NULL;
+    char *usual = NULL, name[64];
+    eval_stem(file, name);
     guise_status s = weights_read(&t, file, e);
     if (!s) s = train_card_read(&p->card, &t, file, e);
-    base_tensors_free(&t);
     if (!s && !(usual = base_format("%s.onnx", p->card.identity))) s = base_no_memory(e);
-    if (!s) s = choose(p->c, p->c->recogniser, usual, true, &p->taker_file, e);
+    if (!s) s = eval_choose(p->c, p->c->recogniser, usual, true, &p->taker_file, e);
     base_free(usual);
-    if (!s) s = refuse_teacher(p, e);
+    if (!s) s = eval_leave_out_form(p->c, &t, &p->form_file, name, &p->form_taught, to, e);
+    char *const judge[] = {p->judge_file, p->pose_file, p->form_file};
+    if (!s) s = eval_refuse_teachers(p->c, &t, p->taker_file, judge, 3, name, to, e);
+    base_tensors_free(&t);
     if (!s) s = train_swapper_read(&p->swapper, file, e);
     if (!s) s = eval_embedder_open(&p->taker, p->taker_file, e);
     if (!s && eval_embedder_length(p->taker) != (size_t)p->card.length)
@@ -53,13 +33,14 @@ static guise_status open_generator(eval_protocol *p, const char *file, base_erro
 }
 
 guise_status eval_protocol_open(eval_protocol *p, const eval_call *c, const char *data,
-                                const char *identity, const char *generator, base_error *e)
+                                const char *identity, const char *generator, eval_report *to,
+                                base_error *e)
 {
     *p = (eval_protocol){.c = c};
-    guise_status s = choose(c, identity, "mobilefacenet.onnx", true, &p->judge_file, e);
-    if (!s) s = choose(c, NULL, "headpose_adas_0001.onnx", false, &p->pose_file, e);
-    if (!s) s = choose(c, NULL, "3ddfa_mb05_120x120.onnx", false, &p->form_file, e);
-    if (!s && generator) s = open_generator(p, generator, e);
+    guise_status s = eval_choose(c, identity, "mobilefacenet.onnx", true, &p->judge_file, e);
+    if (!s) s = eval_choose(c, NULL, "headpose_adas_0001.onnx", false, &p->pose_file, e);
+    if (!s) s = eval_choose(c, NULL, "3ddfa_mb05_120x120.onnx", false, &p->form_file, e);
+    if (!s && generator) s = open_generator(p, generator, to, e);
     if (!s) s = eval_embedder_open(&p->judge, p->judge_file, e);
     if (!s && eval_embedder_length(p->judge) > PROTOCOL_VECTOR)
         s = base_fail(e, GUISE_BAD_FILE, "%s: its vectors are longer than %d", p->judge_file,
@@ -95,7 +76,7 @@ guise_status eval_protocol_networks(const eval_protocol *p, eval_report *r, base
     if (!s && p->pose_file) s = eval_add_network(r, "pose", p->pose_file, e);
     if (!s && p->form_file) s = eval_add_network(r, "expression", p->form_file, e);
     if (!s && p->taker_file) s = eval_add_network(r, "identity given", p->taker_file, e);
-    if (!s && (!p->pose_file || !p->form_file) &&
+    if (!s && (!p->pose_file || (!p->form_file && !p->form_taught)) &&
         !eval_add_note(r, "Pose or expression were not measured: their network was not found."))
         s = base_no_memory(e);
     return s;

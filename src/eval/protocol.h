@@ -13,6 +13,7 @@ typedef struct {
     char *judge_file, *pose_file, *form_file, *taker_file; // NULL: not used
     eval_embedder *judge, *taker; // measures; makes what the generator takes
     eval_gauge *pose, *form;      // NULL: not found, not measured
+    bool form_taught;             // the usual face model took part in the training: form is NULL
     face_detector *detector;
     train_card card; // of the generator, where there is one
     train_swapper swapper;
@@ -21,11 +22,12 @@ typedef struct {
 } eval_protocol;
 
 // Measuring networks (identity: named, or mobilefacenet.onnx; pose and shape as eval swap, where
-// they are found) and the album of DATA; with generator (NULL: none) that too. Refuses a measuring
-// recogniser that the generator takes its identities from, unless c->force.
+// they are found) and the album of DATA; with generator (NULL: none) that too. Networks that taught
+// the generator do not judge it (teachers.h); notes about that go to the report.
 // Errors: those of the parts.
 guise_status eval_protocol_open(eval_protocol *p, const eval_call *c, const char *data,
-                                const char *identity, const char *generator, base_error *e);
+                                const char *identity, const char *generator, eval_report *to,
+                                base_error *e);
 void eval_protocol_close(eval_protocol *p);
 guise_status eval_protocol_networks(const eval_protocol *p, eval_report *r, base_error *e);
 

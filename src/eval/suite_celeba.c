@@ -278,7 +278,7 @@ static guise_status run(const eval_call *c, const void *given, eval_report *r, b
     char *dir = c->out && o->pictures ? base_format("%s/cases", c->out) : NULL;
     guise_status s = c->out && o->pictures && !dir ? base_no_memory(e) : GUISE_OK;
     if (!s && dir) s = base_make_dir(dir, e);
-    if (!s) s = eval_protocol_open(&w.p, c, c->data, o->identity, c->generator, e);
+    if (!s) s = eval_protocol_open(&w.p, c, c->data, o->identity, c->generator, r, e);
     if (!s) s = list_photos(&w, e);
     if (!s) s = read_people(&w, e);
     if (!s) s = read_attributes(&w, e);

@@ -366,7 +366,7 @@ static guise_status run(const eval_call *c, const void *given, eval_report *r, b
                       originals);
     if (!s) s = list_methods(&w, &methods, e);
     const char *generator = o->released ? NULL : c->generator;
-    if (!s) s = eval_protocol_open(&w.p, c, originals, o->identity, generator, e);
+    if (!s) s = eval_protocol_open(&w.p, c, originals, o->identity, generator, r, e);
     if (!s) s = measure_all(&w, &methods, e);
     eval_protocol_close(&w.p);
     base_names_free(&methods);

@@ -257,14 +257,14 @@ static guise_status run_clips(frames *f, const options *o, double *mean_variance
     return s;
 }
 
-static guise_status open_frames(frames *f, const options *o, base_error *e)
+static guise_status open_frames(frames *f, const options *o, eval_report *r, base_error *e)
 {
     const eval_call *c = f->c;
     if (!c->data || !c->generator)
         return base_fail(e, GUISE_BAD_ARGUMENT,
                          "say where clips are with --data (DATA/CLIP/frame.png), and name a "
                          "generator with --weights where none is found");
-    guise_status s = eval_protocol_open(&f->p, c, c->data, o->identity, c->generator, e);
+    guise_status s = eval_protocol_open(&f->p, c, c->data, o->identity, c->generator, r, e);
     if (s) return s;
     if (!o->source && f->p.album.people < 2)
         return base_fail(e, GUISE_BAD_ARGUMENT,
@@ -313,7 +313,7 @@ static guise_status run(const eval_call *c, const void *given, eval_report *r, b
 {
     frames f = {.c = c};
     double mean_variance = 0;
-    guise_status s = open_frames(&f, given, e);
+    guise_status s = open_frames(&f, given, r, e);
     if (!s) s = run_clips(&f, given, &mean_variance, e);
     if (!s && !*c->stopped) s = report(&f, mean_variance, r, e);
     forget(&f.m);

@@ -1,6 +1,8 @@
 // suite_pairs.c -- eval pairs: the few numbers that a training shows of its progress, again.
 #include "eval/suites.h"
+#include "eval/teachers.h"
 #include "train/train.h"
+#include "weights/weights.h"
 #include <string.h>
 
 typedef struct {
@@ -43,8 +45,14 @@ static guise_status run(const eval_call *c, const void *given, eval_report *r, b
         return base_fail(e, GUISE_BAD_ARGUMENT, "pairs lies in 1..100000, not at %d", o->pairs);
     if (!c->generator)
         return base_fail(e, GUISE_IO, "there is no generator; name one with --weights");
+    base_tensors card = {0};
+    char name[64], *judge = (char *)(uintptr_t)o->measure;
+    eval_stem(c->generator, name);
+    guise_status s = weights_read(&card, c->generator, e);
+    if (!s) s = eval_refuse_teachers(c, &card, NULL, &judge, 1, name, r, e);
+    base_tensors_free(&card);
+    if (s) return s;
     char *identity = c->recogniser ? base_copy_text(c->recogniser) : NULL;
-    guise_status s = GUISE_OK;
     if (!c->recogniser)
         s = c->find(c->user, "face_reid_0095.onnx", &identity, e); // of our recipes
     else if (!identity)

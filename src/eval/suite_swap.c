@@ -2,6 +2,7 @@
 #include "backend/tune.h"
 #include "eval/suites.h"
 #include "eval/swap.h"
+#include "eval/teachers.h"
 #include "weights/weights.h"
 #include <string.h>
 
@@ -47,92 +48,19 @@ static guise_status check(const eval_call *c, const swap_options *o, base_error 
     return GUISE_OK;
 }
 
-// "a/b.onnx" -> "b"
-static void stem_of(const char *path, char stem[64])
-{
-    const char *slash = strrchr(path, '/'), *start = slash ? slash + 1 : path;
-    const char *dot = strrchr(start, '.');
-    snprintf(stem, 64, "%.*s", dot && dot > start ? (int)(dot - start) : (int)strlen(start), start);
-}
-
-// The file that was named; else the one that is found by its usual name, NULL where it may be
-// missing and is.
-static guise_status choose(const eval_call *c, const char *named, const char *usual, bool must,
-                           char **path, base_error *e)
-{
-    *path = named ? base_copy_text(named) : NULL;
-    if (named) return *path ? GUISE_OK : base_no_memory(e);
-    base_error why = {{0}};
-    guise_status s = c->find(c->user, usual, path, &why);
-    if (s == GUISE_NO_MEMORY) return base_no_memory(e);
-    return s && must ? base_fail(e, s, "%s", why.text) : GUISE_OK;
-}
-
 static guise_status choose_files(swap_run *r, base_error *e)
 {
     const swap_options *o = r->o;
     char *usual = base_format("%s.onnx", r->card.identity);
     guise_status s = usual ? GUISE_OK : base_no_memory(e);
-    if (!s) s = choose(r->c, r->c->recogniser, usual, true, &r->identity_file, e);
-    if (!s) s = choose(r->c, o->identity, "mobilefacenet.onnx", true, &r->judge_file, e);
-    if (!s) s = choose(r->c, o->pose, "headpose_adas_0001.onnx", false, &r->pose_file, e);
-    if (!s) s = choose(r->c, o->shape, "3ddfa_mb05_120x120.onnx", false, &r->form_file, e);
+    if (!s) s = eval_choose(r->c, r->c->recogniser, usual, true, &r->identity_file, e);
+    if (!s) s = eval_choose(r->c, o->identity, "mobilefacenet.onnx", true, &r->judge_file, e);
+    if (!s) s = eval_choose(r->c, o->pose, "headpose_adas_0001.onnx", false, &r->pose_file, e);
+    if (!s) s = eval_choose(r->c, o->shape, "3ddfa_mb05_120x120.onnx", false, &r->form_file, e);
     if (!s)
-        s = choose(r->c, o->features ? o->features : r->judge_file, "", true, &r->features_file, e);
+        s = eval_choose(r->c, o->features ? o->features : r->judge_file, "", true,
+                        &r->features_file, e);
     base_free(usual);
-    return s;
-}
-
-// Does the card name the network: its stem in any of the card's texts?
-static bool named_in(const base_tensors *t, const char *stem)
-{
-    for (size_t i = 0; i < t->n_meta; i++)
-        if (strstr(t->meta[2 * i + 1], stem)) return true;
-    return false;
-}
-
-// The usual face model, where nobody named it, judges nothing that it taught.
-static guise_status leave_out_form(swap_run *r, const base_tensors *card, eval_report *to,
-                                   base_error *e)
-{
-    char stem[64];
-    if (r->o->shape || !r->form_file || r->c->force) return GUISE_OK;
-    stem_of(r->form_file, stem);
-    if (!named_in(card, stem)) return GUISE_OK;
-    r->form_taught = true;
-    base_free(r->form_file);
-    r->form_file = NULL;
-    bool ok = eval_add_note(to, eval_text(to,
-                                          "%s took part in the training of %s, whose expression "
-                                          "and shape are therefore not measured.",
-                                          stem, r->name));
-    return ok ? GUISE_OK : base_no_memory(e);
-}
-
-// A network that taught the generator cannot judge it.
-static guise_status refuse_teachers(swap_run *r, const base_tensors *card, eval_report *to,
-                                    base_error *e)
-{
-    char *const file[4] = {r->judge_file, r->pose_file, r->form_file, r->features_file};
-    base_sha256 teacher, judge;
-    guise_status s = base_sha256_file(&teacher, r->identity_file, e);
-    for (int i = 0; !s && i < 4; i++) {
-        if (!file[i]) continue;
-        char stem[64];
-        stem_of(file[i], stem);
-        s = base_sha256_file(&judge, file[i], e);
-        if (s || (strcmp(teacher.hex, judge.hex) != 0 && !named_in(card, stem))) continue;
-        if (!r->c->force)
-            return base_fail(e, GUISE_BAD_ARGUMENT,
-                             "%s took part in the training of %s, so what it measures flatters; "
-                             "measure with another network, or add --force",
-                             file[i], r->name);
-        if (!eval_add_note(to, eval_text(to,
-                                         "Forced: %s took part in the training, so what it "
-                                         "measures flatters.",
-                                         stem)))
-            s = base_no_memory(e);
-    }
     return s;
 }
 
@@ -153,12 +81,14 @@ static guise_status open_networks(swap_run *r, base_error *e)
 static guise_status begin(swap_run *r, eval_report *to, base_error *e)
 {
     base_tensors t = {0};
-    stem_of(r->c->generator, r->name);
+    eval_stem(r->c->generator, r->name);
     guise_status s = weights_read(&t, r->c->generator, e);
     if (!s) s = train_card_read(&r->card, &t, r->c->generator, e);
     if (!s) s = choose_files(r, e);
-    if (!s) s = leave_out_form(r, &t, to, e);
-    if (!s) s = refuse_teachers(r, &t, to, e);
+    if (!s && !r->o->shape)
+        s = eval_leave_out_form(r->c, &t, &r->form_file, r->name, &r->form_taught, to, e);
+    char *const judge[] = {r->judge_file, r->pose_file, r->form_file, r->features_file};
+    if (!s) s = eval_refuse_teachers(r->c, &t, r->identity_file, judge, 4, r->name, to, e);
     if (!s) s = open_networks(r, e);
     base_tensors_free(&t);
     return s;
@@ -178,23 +108,30 @@ static void end(swap_run *r)
     for (int i = 0; i < 5; i++) base_free(file[i]);
 }
 
-// All that the numbers depend on: files by their bytes, options, and who was drawn.
+// All that the numbers depend on: files by their bytes, options, who was drawn, and where faces
+// are.
 static guise_status key_of(const swap_run *r, base_sha256 *key, base_error *e)
 {
-    const char *const file[6] = {r->c->generator, r->identity_file, r->judge_file,
-                                 r->pose_file,    r->form_file,     r->features_file};
+    const char *const file[] = {r->c->generator, r->identity_file, r->judge_file,
+                                r->pose_file,    r->form_file,     r->features_file};
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
     if (!f) return base_no_memory(e);
     guise_status s = GUISE_OK;
-    for (int i = 0; !s && i < 6; i++) {
+    for (size_t i = 0; !s && i < sizeof file / sizeof *file; i++) {
         base_sha256 h = {{0}};
         if (file[i]) s = base_sha256_file(&h, file[i], e);
         fprintf(f, "%s\n", h.hex);
     }
     fprintf(f, "%d %d %s\n", r->o->pairs, r->n_gallery, r->o->range);
-    for (int i = 0; i < r->n_gallery; i++) fprintf(f, "%s\n", r->album.at[r->gallery[i]].key);
+    for (int i = 0; i < r->n_gallery; i++) {
+        const eval_photo *a = &r->album.at[r->gallery[i]];
+        fprintf(f, "%s", a->key);
+        for (int k = 0; k < FACE_POINTS; k++)
+            fprintf(f, " %a %a", (double)a->photo->point[k].x, (double)a->photo->point[k].y);
+        fprintf(f, "\n");
+    }
     for (int i = 0; i < r->o->pairs; i++)
         fprintf(f, "%d %d\n", r->pair[i].source, r->pair[i].target);
     if (fclose(f)) s = base_no_memory(e);

@@ -188,6 +188,18 @@ static int any_photo(const swap_run *r, const int *first, base_rng *rng, int per
     return r->gallery[base_rng_range(rng, first[person], first[person + 1] - 1)];
 }
 
+// Nobody is swapped with himself: who would be changes targets with the next one, the last with the
+// first.
+static void pass_on(const int *source, int *target, int n)
+{
+    for (int k = 0; k < n; k++)
+        if (source[k] == target[k]) {
+            int other = (k + 1) % n, t = target[k];
+            target[k] = target[other];
+            target[other] = t;
+        }
+}
+
 static guise_status draw_pairs(swap_run *r, base_rng *rng, base_error *e)
 {
     int n = r->people, *first = places(r, e);
@@ -199,11 +211,7 @@ static guise_status draw_pairs(swap_run *r, base_rng *rng, base_error *e)
             base_rng_shuffle(rng, source, n);
             base_rng_shuffle(rng, target, n);
         }
-        if (source[k] == target[k]) { // with the next one; with the first at the end of a round
-            int other = (k + 1) % n, t = target[k];
-            target[k] = target[other];
-            target[other] = t;
-        }
+        if (!k) pass_on(source, target, n);
         r->pair[i].source = any_photo(r, first, rng, source[k]);
         r->pair[i].target = any_photo(r, first, rng, target[k]);
     }

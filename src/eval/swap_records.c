@@ -21,7 +21,8 @@ static size_t record_size(const swap_run *r)
 
 static void heading(char text[HEAD + 1], const base_sha256 *key)
 {
-    snprintf(text, HEAD + 1, "guise eval 1 %-*s\n", HEAD - 14, key->hex);
+    // the number rises when a measure changes
+    snprintf(text, HEAD + 1, "guise eval 2 %-*s\n", HEAD - 14, key->hex);
 }
 
 static guise_status io(const swap_records *f, base_error *e)

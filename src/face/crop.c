@@ -123,6 +123,7 @@ guise_status face_crop_smooth(base_image *crop, const base_image *m, face_transf
                               base_error *e)
 {
     double scale = face_scale(t);
+    *crop = (base_image){0};
     if (!(scale > 0 && scale <= 0.5)) return face_crop(crop, m, t, size, e);
     int k = (int)fmin(1 / scale, 64);
     area a = seen(m, face_invert(t), size, 2.0 * k);

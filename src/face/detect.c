@@ -211,8 +211,7 @@ guise_status face_detect(face_detector *d, const base_image *m, const face_detec
 {
     face_detect_options set = o ? *o : (face_detect_options){0};
     double least = set.score > 0 ? set.score : 0.6, overlap = set.overlap > 0 ? set.overlap : 0.3;
-    double first =
-        d->closer ? least * least : least; // the closer look may be sure where this is not
+    bool closer = d->closer && !set.quick; // which may be sure where the first look is not
     float top = 0;
     int w, h, side = set.side > 0 ? set.side : 640;
     *out = (face_list){0};
@@ -221,16 +220,16 @@ guise_status face_detect(face_detector *d, const base_image *m, const face_detec
     base_image small = {0};
     bool whole = w == m->w && h == m->h;
     guise_status s = whole ? GUISE_OK : face_shrink(&small, m, w, h, e);
-    if (!s) s = detect_look(d, whole ? m : &small, first, out, &top, e);
+    if (!s) s = detect_look(d, whole ? m : &small, closer ? least * least : least, out, &top, e);
     base_image_free(&small);
     face_suppress(out, overlap);
     for (size_t i = 0; i < out->n && !whole; i++)
         grow(&out->at[i], (double)m->w / w, (double)m->h / h);
-    if (d->closer) {
+    if (closer) {
         if (!s) s = look_closer(d, m, least, out, &top, e);
         face_suppress(out, overlap); // best first
     }
-    for (size_t i = 0; i < out->n && !s && !d->closer && !set.quick; i++)
+    for (size_t i = 0; i < out->n && !s && !closer && !set.quick; i++)
         s = detect_steady(d, m, &out->at[i], e);
     if (best) *best = top;
     if (s) face_list_free(out);

@@ -169,8 +169,8 @@ typedef struct {
     double score;   // least score, 0 means 0.6
     double overlap; // non-maximum suppression, 0 means 0.3
     int side;       // photos are shrunk so that the longer side is this; 0 means 640
-    bool quick; // landmarks of the first look, where the detector looks no closer; else they are
-                // the mean of more looks at each face
+    bool quick; // the first look alone, its scores and landmarks: the detector looks no closer, and
+                // landmarks are not the mean of more looks
 } face_detect_options;
 guise_status face_detector_open(face_detector **d, const char *path, base_error *e);
 void face_detector_close(face_detector **d);

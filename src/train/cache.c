@@ -29,15 +29,41 @@ typedef struct {
 
 enum { HEADER = 256 }; // bytes of the crop file before the pixels
 
+// Where the faces are: as the landmarks file says or, for photos that it lacks, by this detector.
+static guise_status places_of(base_sha256 *key, const train_photos *p, const char *detector,
+                              base_error *e)
+{
+    enum { NUMBERS = 2 * FACE_POINTS };
+    float *all = base_alloc(p->n, NUMBERS * sizeof *all);
+    bool known = true;
+    if (!all) return base_no_memory(e);
+    for (size_t i = 0; i < p->n; i++) {
+        known &= p->at[i].known;
+        if (p->at[i].known) memcpy(all + i * NUMBERS, p->at[i].point, NUMBERS * sizeof *all);
+    }
+    base_sha256_bytes(key, all, p->n * NUMBERS * sizeof *all);
+    base_free(all);
+    base_sha256 places = *key, by;
+    if (known || !detector) return GUISE_OK;
+    guise_status s = base_sha256_file(&by, detector, e);
+    char *text = s ? NULL : base_format("%s %s", places.hex, by.hex);
+    if (!s && !text) s = base_no_memory(e);
+    if (text) base_sha256_bytes(key, text, strlen(text));
+    base_free(text);
+    return s;
+}
+
 static guise_status key_of(base_sha256 *key, const train_photos *p, const train_cache_options *o,
                            base_error *e)
 {
-    base_sha256 names, identity;
+    base_sha256 names, identity, places;
     base_sha256_bytes(&names, p->digest_text, p->digest_size);
     base_sha256_bytes(&identity, "", 0);
     guise_status s = o->identity ? base_sha256_file(&identity, o->identity, e) : GUISE_OK;
+    if (!s) s = places_of(&places, p, o->detector, e);
     if (s) return s;
-    char *text = base_format("%s %s %d %d", names.hex, identity.hex, o->size, o->margin);
+    char *text =
+        base_format("%s %s %s %d %d", names.hex, identity.hex, places.hex, o->size, o->margin);
     if (!text) return base_no_memory(e);
     base_sha256_bytes(key, text, strlen(text));
     base_free(text);

@@ -50,7 +50,9 @@ guise_status face_closer_ground_open(face_closer_ground *g, const train_cache *c
 {
     *g = (face_closer_ground){.cache = c};
     guise_status s = train_faces_open(&g->faces, c, o->size, o->shift, o->detector, e);
-    if (!s && *o->start) s = train_faces_open(&g->guesses, c, o->size, o->shift, o->start, e);
+    // without a detector whoever stands beside would count as a wrong guess
+    if (!s && *o->start && o->detector)
+        s = train_faces_open(&g->guesses, c, o->size, o->shift, o->start, e);
     if (!s) s = note_spots(g, e);
     if (s) face_closer_ground_close(g);
     return s;

@@ -12,8 +12,8 @@ typedef struct {
     size_t *first; // [n + 1] crop i has those from first[i] to first[i + 1]
 } train_faces;
 
-// Looks through all crops of side size + 2 margin with the detector at path; NULL: each crop has
-// its own face alone, with a box that is the mean one. Takes some milliseconds a crop.
+// The first look of the detector at path goes through all crops of side size + 2 margin; NULL: each
+// crop has its own face alone, with a box that is the mean one. Takes some milliseconds a crop.
 // Errors: GUISE_IO, GUISE_BAD_FILE, GUISE_NO_MEMORY; closed then.
 guise_status train_faces_open(train_faces *f, const train_cache *c, int size, int margin,
                               const char *path, base_error *e);

@@ -89,7 +89,8 @@ const float *train_learner_weights(const train_learner *l)
 
 void train_learner_copy(const train_learner *l, nn_params *to)
 {
-    memcpy(nn_params_data(to), train_learner_weights(l), l->floats * sizeof(float));
+    size_t n = nn_params_floats(to) < l->floats ? nn_params_floats(to) : l->floats;
+    memcpy(nn_params_data(to), train_learner_weights(l), n * sizeof(float));
 }
 
 void train_learner_step(train_learner *l, nn_adam adam, double ema)

@@ -24,7 +24,7 @@ guise_status train_learner_settle(train_learner *l, uint64_t seed, bool average,
 guise_status train_learner_hurry(train_learner *l, const char *name, double rate, base_error *e);
 void train_learner_close(train_learner *l);
 // The weights as they are now, their average where there is one; and copied into params of the same
-// network.
+// network, or of its first part.
 const float *train_learner_weights(const train_learner *l);
 void train_learner_copy(const train_learner *l, nn_params *to);
 // One step of Adam along grad, then of the average.

@@ -29,6 +29,7 @@ static guise_status open_recipe(train_run *r, base_error *e)
     guise_status s = train_options_fill(&r->o, r->recipe, c->set, c->n_set, e);
     if (s) return s;
     r->o.detector = c->detector;
+    r->o.resumed = c->resume;
     if ((!c->data && !system->photos) || !c->out || (!c->identity && train_takes_identity(&r->o)))
         return base_fail(e, GUISE_BAD_ARGUMENT,
                          "training needs a folder of photos, a folder for "
@@ -104,6 +105,7 @@ static guise_status open_held(train_run *r, base_error *e)
                              .landmarks = c->landmarks,
                              .detector = c->detector,
                              .identity = *r->o.given ? r->o.given : c->identity,
+                             .teacher = c->identity,
                              .measure = c->measure,
                              .size = r->o.size,
                              .pairs = c->measure ? 200 : 2 * TRAIN_SWAPS};

@@ -81,11 +81,12 @@ static guise_status prepare(const preparing *w, train_photos *photos, size_t wan
 // A recogniser that taught the generator cannot judge it.
 static guise_status refuse_same(const train_pairs_options *o, base_error *e)
 {
-    base_sha256 a, b;
+    base_sha256 a, b, c;
     if (!o->measure) return GUISE_OK;
     guise_status s = base_sha256_file(&a, o->identity, e);
     if (!s) s = base_sha256_file(&b, o->measure, e);
-    if (!s && !strcmp(a.hex, b.hex))
+    if (!s) s = base_sha256_file(&c, o->teacher ? o->teacher : o->identity, e);
+    if (!s && (!strcmp(a.hex, b.hex) || !strcmp(c.hex, b.hex)))
         s = base_fail(e, GUISE_BAD_ARGUMENT,
                       "%s is the recogniser that the generator is trained with; measure with "
                       "another one",

@@ -20,12 +20,13 @@ typedef struct {
 
 typedef struct {
     const char *data, *landmarks, *detector;
-    const char *identity, *measure; // ONNX files; measure may be NULL
+    const char *identity, *measure; // what gives vectors, what measures; measure may be NULL
+    const char *teacher;            // what trained the generator; NULL: identity
     int size, pairs;
 } train_pairs_options;
 // The choice depends on the photos alone. Fewer people than 2 pairs: faces serve twice.
 // Errors: GUISE_NO_FACE with fewer than two people; GUISE_BAD_ARGUMENT where measure is the same
-// network as identity; those of reading.
+// network as identity or teacher; those of reading.
 guise_status train_pairs_open(train_pairs *p, const train_pairs_options *o, base_error *e);
 void train_pairs_close(train_pairs *p);
 const train_face *train_pairs_source(const train_pairs *p, int i);

@@ -19,6 +19,7 @@ typedef struct {
     const char *start;                         // file of weights to begin with; "": none
     const char *given;    // recogniser of the generator; "": the one that teaches
     const char *detector; // file, as the run has it; NULL: none
+    bool resumed;         // weights come out of a checkpoint, not out of `start`
     const char *discriminator, *discriminator_options;
     int size, batch, steps;
     double lr, lr_d, beta1, beta2, eps;

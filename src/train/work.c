@@ -143,7 +143,7 @@ guise_status train_work_learn(train_work *w, int i, void (*build)(train_work *w,
     if (!s) s = train_learner_place(l, w->device, e);
     if (!s) build(w, nn_root(l->params, g, true));
     if (!s) s = tg_check(g, GUISE_BAD_ARGUMENT, e);
-    if (!s && i == 0 && *w->o->start) s = train_start_with(l, w->o->start, e);
+    if (!s && i == 0 && *w->o->start && !w->o->resumed) s = train_start_with(l, w->o->start, e);
     if (!s) s = train_learner_settle(l, (uint64_t)w->o->seed * 2 + (uint64_t)i, average, e);
     tg_free(g);
     return s;

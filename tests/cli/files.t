@@ -108,3 +108,16 @@ out ^1$
 $ guise models --json nodir/r.json
 exit 1
 err nodir/r.json: cannot be written
+
+# a pipe or a device is written to, not replaced by a file
+$ mkfifo pipe; cat pipe >got.json & guise models --json pipe; wait; test -p pipe && grep . got.json
+out \[
+
+$ guise models --json /dev/stdout | grep .
+out \[
+
+# no face at any score
+need models
+$ guise detect grey.png --score 0 --detector yunet_n_dynamic.onnx
+exit 1
+err needed is 0.60

@@ -1,0 +1,84 @@
+// teachers.c -- networks that took part in a generator's training, and so cannot judge it.
+#include "eval/teachers.h"
+#include <string.h>
+
+void eval_stem(const char *path, char stem[64])
+{
+    const char *slash = strrchr(path, '/'), *start = slash ? slash + 1 : path;
+    const char *dot = strrchr(start, '.');
+    snprintf(stem, 64, "%.*s", dot && dot > start ? (int)(dot - start) : (int)strlen(start), start);
+}
+
+// Does the card name the network: its stem in any of the card's texts?
+static bool named_in(const base_tensors *card, const char *path)
+{
+    char stem[64];
+    eval_stem(path, stem);
+    for (size_t i = 0; i < card->n_meta; i++)
+        if (strstr(card->meta[2 * i + 1], stem)) return true;
+    return false;
+}
+
+guise_status eval_taught(bool *taught, const base_tensors *card, const char *taker,
+                         const char *judge, base_error *e)
+{
+    base_sha256 a, b;
+    *taught = named_in(card, judge);
+    if (*taught || !taker) return GUISE_OK;
+    guise_status s = base_sha256_file(&a, taker, e);
+    if (!s) s = base_sha256_file(&b, judge, e);
+    *taught = !s && !strcmp(a.hex, b.hex);
+    return s;
+}
+
+guise_status eval_choose(const eval_call *c, const char *named, const char *usual, bool must,
+                         char **path, base_error *e)
+{
+    base_error why = {{0}};
+    *path = named ? base_copy_text(named) : NULL;
+    if (named) return *path ? GUISE_OK : base_no_memory(e);
+    guise_status s = c->find(c->user, usual, path, &why);
+    if (s == GUISE_NO_MEMORY) return base_no_memory(e);
+    return s && must ? base_fail(e, s, "%s", why.text) : GUISE_OK;
+}
+
+guise_status eval_refuse_teachers(const eval_call *c, const base_tensors *card, const char *taker,
+                                  char *const judge[], size_t n, const char *name, eval_report *to,
+                                  base_error *e)
+{
+    guise_status s = GUISE_OK;
+    for (size_t i = 0; !s && i < n; i++) {
+        bool taught = false;
+        if (judge[i]) s = eval_taught(&taught, card, taker, judge[i], e);
+        if (s || !taught) continue;
+        if (!c->force)
+            return base_fail(e, GUISE_BAD_ARGUMENT,
+                             "%s took part in the training of %s, so what it measures flatters; "
+                             "measure with another network, or add --force",
+                             judge[i], name);
+        char stem[64];
+        eval_stem(judge[i], stem);
+        if (!eval_add_note(to, eval_text(to,
+                                         "Forced: %s took part in the training, so what it "
+                                         "measures flatters.",
+                                         stem)))
+            s = base_no_memory(e);
+    }
+    return s;
+}
+
+guise_status eval_leave_out_form(const eval_call *c, const base_tensors *card, char **path,
+                                 const char *name, bool *left_out, eval_report *to, base_error *e)
+{
+    char stem[64];
+    *left_out = *path && !c->force && named_in(card, *path);
+    if (!*left_out) return GUISE_OK;
+    eval_stem(*path, stem);
+    base_free(*path);
+    *path = NULL;
+    bool ok = eval_add_note(to, eval_text(to,
+                                          "%s took part in the training of %s, whose expression "
+                                          "and shape are therefore not measured.",
+                                          stem, name));
+    return ok ? GUISE_OK : base_no_memory(e);
+}
