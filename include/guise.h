@@ -45,15 +45,15 @@ void guise_close(guise_engine **g); // sets *g to NULL; NULL and *g == NULL are 
 const char *guise_message(const guise_engine *g);
 
 // ---- Photos: 8-bit sRGB in memory.
+typedef enum { GUISE_PLAIN, GUISE_SWAPPED, GUISE_COMPOSED } guise_mark;
 typedef struct {
     int w, h;
     unsigned char *rgb; // h rows of w pixels of R, G, B
+    guise_mark mark;    // how it came about, as its file said (XMP: IPTC digital source type)
 } guise_image;
 // Read JPEG, PNG, WebP, TIFF, HEIC...: upright, sRGB.
 guise_status guise_image_read(guise_engine *g, const char *path, guise_image *m);
-// How a picture came about; written into its file (XMP: IPTC digital source type).
-typedef enum { GUISE_PLAIN, GUISE_SWAPPED, GUISE_COMPOSED } guise_mark;
-// By extension, whole or not at all. Errors: GUISE_IO; GUISE_BAD_ARGUMENT: unknown extension.
+// By extension, whole or not at all; m's own mark stays. GUISE_BAD_ARGUMENT: unknown extension.
 guise_status guise_image_write(guise_engine *g, const guise_image *m, const char *path,
                                guise_mark mark);
 void guise_image_free(guise_image *m);

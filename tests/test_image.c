@@ -30,7 +30,7 @@ TEST(impossible_sizes_are_refused)
 TEST(copies_are_independent)
 {
     uint8_t px[6] = {1, 2, 3, 4, 5, 6};
-    base_image from = {2, 1, px}, to;
+    base_image from = {.w = 2, .h = 1, .rgb = px}, to;
     CHECK(base_image_copy(&to, &from, NULL) == GUISE_OK);
     px[0] = 99;
     CHECK(to.w == 2 && to.h == 1 && to.rgb[0] == 1 && to.rgb[5] == 6);
@@ -40,7 +40,7 @@ TEST(copies_are_independent)
 TEST(planes_keep_order_and_scale)
 {
     uint8_t px[6] = {10, 20, 30, 40, 50, 60};
-    base_image m = {2, 1, px};
+    base_image m = {.w = 2, .h = 1, .rgb = px};
     float rgb[6], bgr[6];
     base_image_to_planes(&m, false, 2, 1, rgb);
     base_image_to_planes(&m, true, 1, 0, bgr);
@@ -48,7 +48,7 @@ TEST(planes_keep_order_and_scale)
     CHECK(test_distance(rgb, want_rgb, 6) == 0);
     CHECK(test_distance(bgr, want_bgr, 6) == 0);
     uint8_t out[6];
-    base_image back = {2, 1, out};
+    base_image back = {.w = 2, .h = 1, .rgb = out};
     base_image_from_planes(&back, bgr, true, 1, 0);
     CHECK(!memcmp(out, px, 6));
     base_image_from_planes(&back, rgb, false, 0.5F, -0.5F);
@@ -59,7 +59,7 @@ TEST(from_planes_rounds_and_clips)
 {
     const float v[3] = {-3, 300, 9.5F};
     uint8_t out[3];
-    base_image m = {1, 1, out};
+    base_image m = {.w = 1, .h = 1, .rgb = out};
     base_image_from_planes(&m, v, false, 1, 0);
     CHECK(out[0] == 0 && out[1] == 255 && out[2] == 10);
     const float odd[3] = {NAN, INFINITY, -INFINITY};

@@ -1,4 +1,6 @@
 // test_photo.c -- photos in and out: formats, orientation, colours, broken files.
+#include "face/face.h"
+#include "media/mark.h"
 #include "media/media.h"
 #include "test.h"
 #include <vips/vips.h>
@@ -358,6 +360,36 @@ TEST(written_photos_carry_nothing_but_pixels)
     base_image_free(&m);
 }
 
+// A mark comes back from every format, stays when the picture is written again or cut out of, and
+// goes over nobody's head: plain ones stay plain.
+TEST(marks_stay)
+{
+    static const char *const names[] = {"mark.jpg", "mark.png", "mark.webp", "mark.tif"};
+    const face_transform half = {{0.5, 0, 0, 0, 0.5, 0}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (guise_mark mark = GUISE_PLAIN; mark <= GUISE_COMPOSED; mark++) {
+            base_image m = sample(), back = {0}, cut = {0}, again = {0};
+            const char *path = test_scratch(names[i]);
+            CHECK(!media_photo_write(&m, path, &(media_photo_options){.mark = mark}, NULL));
+            CHECK(!media_photo_read(&back, path, NULL) && back.mark == mark);
+            CHECK(!face_crop(&cut, &back, half, 8, NULL) && cut.mark == mark);
+            CHECK(!media_photo_write(&cut, path, NULL, NULL));
+            CHECK(!media_photo_read(&again, path, NULL) && again.mark == mark);
+            base_image_free(&m);
+            base_image_free(&back);
+            base_image_free(&cut);
+            base_image_free(&again);
+        }
+    static const char made[] = "<x>http://cv.iptc.org/newscodes/DigitalSourceType/"
+                               "trainedAlgorithmicMedia</x>";
+    static const char camera[] = "digitalsourcetype/digitalCapture";
+    CHECK(media_mark_of(made, sizeof made - 1) == GUISE_SWAPPED);
+    CHECK(media_mark_of(made, sizeof made - 12) == GUISE_PLAIN); // cut short
+    CHECK(media_mark_of(camera, sizeof camera - 1) == GUISE_PLAIN);
+    CHECK(media_mark_both(GUISE_COMPOSED, GUISE_SWAPPED) == GUISE_SWAPPED);
+    CHECK(media_mark_both(GUISE_PLAIN, GUISE_COMPOSED) == GUISE_COMPOSED);
+}
+
 TEST(memory_may_run_out)
 {
     base_image m = sample(), back;
@@ -387,5 +419,6 @@ int main(int argc, char **argv)
                CASE(an_embedded_profile_is_applied), CASE(files_that_end_early_are_refused),
                CASE(what_is_no_photo_is_refused), CASE(huge_sizes_are_refused_before_decoding),
                CASE(odd_names_are_only_names), CASE(what_cannot_be_written_is_said),
-               CASE(written_photos_carry_nothing_but_pixels), CASE(memory_may_run_out));
+               CASE(written_photos_carry_nothing_but_pixels), CASE(marks_stay),
+               CASE(memory_may_run_out));
 }

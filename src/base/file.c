@@ -39,12 +39,16 @@ void base_map_close(base_map *m)
 struct base_out {
     FILE *file;
     char *path, *beside;
-    bool direct; // a device or a pipe, which is written to and never replaced
+    bool direct;   // a device or a pipe, which is written to and never replaced
+    bool nameless; // beside is not there yet
 };
 
 static bool is_device(const char *path)
 {
     struct stat st;
+    static const char *const open_files[] = {"/dev/std", "/dev/fd/", "/proc/"};
+    for (int i = 0; i < 3; i++)
+        if (!strncmp(path, open_files[i], strlen(open_files[i]))) return true;
     return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
@@ -60,30 +64,41 @@ static int open_nameless(const char *path)
     return open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0644);
 }
 
+// A descriptor to write to, or -1 and errno. A link stays one: what it leads to is replaced.
+static int open_for(base_out *n)
+{
+    char *real = n->direct ? NULL : realpath(n->path, NULL);
+    if (real) {
+        char *copy = base_copy_text(real);
+        free(real); // libc's
+        if (!copy) return errno = ENOMEM, -1;
+        base_free(n->path);
+        n->path = copy;
+    }
+    n->beside = base_format("%s.part%ld", n->path, (long)getpid());
+    if (!n->beside) return errno = ENOMEM, -1;
+    if (n->direct) return open(n->path, O_WRONLY | O_CLOEXEC);
+    int fd = open_nameless(n->path);
+    n->nameless = fd >= 0;
+    return n->nameless ? fd : open(n->beside, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0644);
+}
+
 guise_status base_out_open(base_out **o, const char *path, base_error *e)
 {
     *o = NULL;
+    if (base_is_dir(path))
+        return base_fail(e, GUISE_IO, "%s: cannot be written: it is a directory", path);
     base_out *n = base_alloc(1, sizeof *n);
     if (!n) return base_no_memory(e);
+    n->direct = is_device(path);
     n->path = base_copy_text(path);
-    n->beside = base_format("%s.part%ld", path, (long)getpid());
-    guise_status s = n->path && n->beside ? GUISE_OK : base_no_memory(e);
-    int fd = -1;
-    if (!s) {
-        n->direct = is_device(path);
-        if (n->direct)
-            fd = open(path, O_WRONLY | O_CLOEXEC);
-        else if (!base_is_dir(path))
-            fd = open_nameless(path);
-        if (fd < 0 && !n->direct)
-            fd = open(n->beside, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0644);
-        if (fd < 0 || base_is_dir(path))
-            s = base_fail(e, GUISE_IO, "%s: cannot be written: %s", path,
-                          base_is_dir(path) ? "it is a directory" : strerror(errno));
-    }
+    guise_status s = n->path ? GUISE_OK : base_no_memory(e);
+    int fd = s ? -1 : open_for(n), why = errno;
+    if (!s && fd < 0 && why == ENOMEM) s = base_no_memory(e);
+    if (!s && fd < 0) s = base_fail(e, GUISE_IO, "%s: cannot be written: %s", path, strerror(why));
     if (!s && !(n->file = fdopen(fd, n->direct ? "wb" : "w+b"))) s = base_no_memory(e);
     if (s && fd >= 0) close(fd);
-    if (s && fd >= 0 && !n->direct) unlink(n->beside);
+    if (s && fd >= 0 && !n->direct && !n->nameless) unlink(n->beside);
     *o = n;
     if (s) base_out_close(o);
     return s;
@@ -95,10 +110,13 @@ guise_status base_out_commit(base_out **o, base_error *e)
 {
     base_out *n = *o;
     char self[64];
-    bool ok = fflush(n->file) == 0 && (n->direct || fsync(fileno(n->file)) == 0);
-    if (ok && !n->direct && access(n->beside, F_OK) != 0) { // nameless: give it a name beside first
+    bool ok = fflush(n->file) == 0 && !ferror(n->file); // of any write before
+    if (ok && !n->direct) ok = fsync(fileno(n->file)) == 0;
+    if (ok && n->nameless) { // give it a name beside first
         snprintf(self, sizeof self, "/proc/self/fd/%d", fileno(n->file));
+        unlink(n->beside); // of a process with this number that was killed here
         ok = linkat(AT_FDCWD, self, AT_FDCWD, n->beside, AT_SYMLINK_FOLLOW) == 0;
+        n->nameless = !ok;
     }
     ok = ok && (n->direct || rename(n->beside, n->path) == 0);
     guise_status s = ok ? GUISE_OK
@@ -114,7 +132,7 @@ void base_out_close(base_out **o)
     if (!n) return;
     if (n->file) {
         fclose(n->file);
-        if (!n->direct) unlink(n->beside); // after a commit it has been renamed
+        if (!n->direct && !n->nameless) unlink(n->beside); // after a commit it has been renamed
     }
     base_free(n->path);
     base_free(n->beside);
@@ -152,17 +170,17 @@ guise_status base_make_dir(const char *path, base_error *e)
 {
     char *p = base_copy_text(path);
     if (!p) return base_no_memory(e);
-    for (char *c = p + 1; *c; c++)
-        if (*c == '/') {
+    int why = 0;
+    for (char *c = p; *c; c++)
+        if (*c == '/' && c > p) {
             *c = 0;
-            mkdir(p, 0755); // what matters shows below
+            if (mkdir(p, 0755) && errno != EEXIST && !why) why = errno;
             *c = '/';
         }
-    mkdir(p, 0755);
+    if (mkdir(p, 0755) && !why) why = errno;
     base_free(p);
-    return base_is_dir(path) ? GUISE_OK
-                             : base_fail(e, GUISE_IO, "%s: the directory cannot be made: %s", path,
-                                         strerror(errno));
+    if (base_is_dir(path)) return GUISE_OK;
+    return base_fail(e, GUISE_IO, "%s: the directory cannot be made: %s", path, strerror(why));
 }
 
 bool base_names_add(base_names *l, const char *name)

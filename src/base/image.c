@@ -11,7 +11,7 @@ guise_status base_image_new(base_image *m, int w, int h, base_error *e)
         return base_fail(e, GUISE_BAD_ARGUMENT, "a picture of %d x %d pixels cannot be made", w, h);
     uint8_t *rgb = base_alloc((size_t)w * (size_t)h, 3);
     if (!rgb) return base_no_memory(e);
-    *m = (base_image){w, h, rgb};
+    *m = (base_image){.w = w, .h = h, .rgb = rgb};
     return GUISE_OK;
 }
 
@@ -19,6 +19,7 @@ guise_status base_image_copy(base_image *to, const base_image *from, base_error 
 {
     guise_status s = base_image_new(to, from->w, from->h, e);
     if (!s) memcpy(to->rgb, from->rgb, (size_t)from->w * (size_t)from->h * 3);
+    to->mark = from->mark;
     return s;
 }
 

@@ -6,7 +6,8 @@
 
 typedef struct {
     int w, h;
-    uint8_t *rgb; // h rows of w pixels of R, G, B; sRGB 0..255
+    uint8_t *rgb;    // h rows of w pixels of R, G, B; sRGB 0..255
+    guise_mark mark; // how it came about, as its file said
 } base_image;
 
 guise_status base_image_new(base_image *m, int w, int h, base_error *e); // black

@@ -70,7 +70,9 @@ static int add_photo(collection *c, const char *path)
         for (size_t i = 0; !s && i < f.n; i++) s = add_face(c, &m, &f.at[i], list);
     }
     if (s) code = cli_fail("embed", s, guise_message(c->g));
-    json_array_append_new(c->report, json_pack("{s:s,s:o}", "image", path, "faces", list));
+    if (json_array_append_new(c->report, json_pack("{s:s,s:o}", "image", path, "faces", list)) &&
+        c->o->json && !code)
+        code = cli_fail("embed", GUISE_BAD_ARGUMENT, "a file's name is no UTF-8, as JSON needs it");
     guise_faces_free(&f);
     guise_image_free(&m);
     return code;

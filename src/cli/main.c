@@ -96,7 +96,8 @@ int main(int argc, char **argv)
         code = unknown_command(name);
     else
         code = call(cli_find(name), argc - 2, argv + 2);
-    if (fflush(stdout) != 0 && !code) { // a full disk behind a pipe or a redirection
+    if ((fflush(stdout) != 0 || ferror(stdout)) &&
+        !code) { // a full disk behind a pipe or a redirection
         fprintf(stderr, "guise: the output cannot be written\n");
         code = 1;
     }

@@ -25,6 +25,9 @@ int cli_json(const char *command, const char *json, json_t *root)
 {
     if (!json) return json_decref(root), 0;
     char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+    if (!root)
+        return cli_fail(command, GUISE_BAD_ARGUMENT,
+                        "no report can be made: a file's name is no UTF-8, as JSON needs it");
     json_decref(root);
     if (!text) return cli_fail(command, GUISE_NO_MEMORY, "out of memory for the report");
     int code = 0;

@@ -1,17 +1,25 @@
 // convert.c -- weights files of any kind to safetensors.
 #include "engine/engine.h"
 #include "model/card.h"
+#include <math.h>
 
 static bool is_wide(base_dtype t) { return t == BASE_F32 || t == BASE_F64 || t == BASE_BF16; }
 
-// Add t's tensor in half precision.
+// Add t's tensor in half precision; one with a number that is too large for that stays as it is.
 static bool add_half(base_tensors *out, const base_tensor *t)
 {
     size_t n = (size_t)base_tensor_count(t);
     uint16_t *v = base_alloc(n, sizeof *v);
     if (!v) return false;
-    for (size_t i = 0; i < n; i++) v[i] = base_float_to_half((float)base_tensor_at(t, (int64_t)i));
-    bool ok = base_tensors_add(out, t->name, BASE_F16, t->rank, t->dim, v) != NULL;
+    bool fits = true;
+    for (size_t i = 0; i < n; i++) {
+        double x = base_tensor_at(t, (int64_t)i);
+        v[i] = base_float_to_half((float)x);
+        fits &= fabs(x) < 65520 || !isfinite(x); // what rounds to a half
+    }
+    if (!fits) base_log("%s stays wide: it holds numbers that are too large for 16 bits", t->name);
+    bool ok = base_tensors_add(out, t->name, fits ? BASE_F16 : t->dtype, t->rank, t->dim,
+                               fits ? v : t->data) != NULL;
     base_free(v);
     return ok;
 }

@@ -112,8 +112,14 @@ guise_status options_fill(const model_net *net, void *options, const char *const
 // Every entry of p from t, which may hold more. Errors: GUISE_BAD_FILE, naming path and tensor.
 guise_status load_all(nn_params *p, const base_tensors *t, const char *path, base_error *e);
 
-static inline base_image image_of(const guise_image *m) { return (base_image){m->w, m->h, m->rgb}; }
-static inline guise_image image_give(base_image m) { return (guise_image){m.w, m.h, m.rgb}; }
+static inline base_image image_of(const guise_image *m)
+{
+    return (base_image){m->w, m->h, m->rgb, m->mark};
+}
+static inline guise_image image_give(base_image m)
+{
+    return (guise_image){m.w, m.h, m.rgb, m.mark};
+}
 const char *identity_space(const guise_identity *id); // whose vectors it compares with
 void face_points(const guise_face *f, face_point out[FACE_POINTS]);
 guise_status template_by_name(const char *name, face_template *t, base_error *e);

@@ -38,8 +38,11 @@ static guise_status find(void *user, const char *file, char **path, base_error *
 {
     (void)user;
     char name[64];
-    if ((*path = find_own_recogniser(find_stem(file, name)))) return GUISE_OK;
-    return find_model(file, path, e);
+    guise_status s = GUISE_OK;
+    if (!(*path = find_own_recogniser(find_stem(file, name)))) s = find_model(file, path, e);
+    if (!s) s = sums_check(*path, e);
+    if (s) base_free(*path), *path = NULL;
+    return s;
 }
 
 static bool progress(void *user, int done, int total, const char *line)
@@ -100,6 +103,10 @@ static guise_status call(guise_engine *g, const char *suite, const guise_eval_op
                    .user = st,
                    .stopped = &st->stopped};
     if (!s && g->config.model && !weights) s = find_weights(g->config.model, &weights, e);
+    c.generator = weights;
+    if (!s && weights) s = sums_check(weights, e);
+    if (!s && detector) s = sums_check(detector, e);
+    if (!s && recogniser) s = sums_check(recogniser, e);
     if (!s) s = eval_run(&c, suite, o->set, o->n_set, r, e);
     base_names_free(&generators);
     base_free(weights);

@@ -116,8 +116,9 @@ static guise_status read_numbers(guise_model *m, base_error *e)
     char *text = base_format("%.*s", (int)card.size, (const char *)card.data);
     base_map_close(&card);
     if (!text) return base_no_memory(e);
-    const char *from = strstr(text, head), *to = from ? strstr(from + sizeof head, "\n## ") : NULL;
-    if (from && !join_numbers(from + sizeof head, to ? to : text + strlen(text), &m->numbers))
+    const char *from = strstr(text, head),
+               *to = from ? strstr(from + sizeof head - 1, "\n## ") : NULL;
+    if (from && !join_numbers(from + sizeof head - 1, to ? to : text + strlen(text), &m->numbers))
         s = base_no_memory(e);
     base_free(text);
     return s;

@@ -86,8 +86,16 @@ guise_status engine_detector(guise_engine *g, face_detector **out)
     return s;
 }
 
+static bool gives(const guise_engine *g, const char *wanted)
+{
+    return !wanted || !strcmp(wanted, g->recogniser_name) || !strcmp(wanted, g->recogniser_space);
+}
+
 guise_status engine_recogniser(guise_engine *g, const char *wanted, face_recogniser **out)
 {
+    // an earlier call that wanted none in particular does not decide for a generator that does
+    if (g->recogniser && !g->config.recogniser && !gives(g, wanted))
+        face_recogniser_close(&g->recogniser);
     if (!g->recogniser) {
         char *path = NULL;
         guise_status s = find_recogniser(g, wanted, &path, &g->error);
@@ -99,8 +107,7 @@ guise_status engine_recogniser(guise_engine *g, const char *wanted, face_recogni
         if (s) return s;
     }
     *out = g->recogniser;
-    if (!wanted || !strcmp(wanted, g->recogniser_name) || !strcmp(wanted, g->recogniser_space))
-        return GUISE_OK;
+    if (gives(g, wanted)) return GUISE_OK;
     return base_fail(&g->error, GUISE_BAD_ARGUMENT,
                      "the generator takes identities of %s, not of %s; name that recogniser with "
                      "--recogniser, or one whose card says that it shares its space",
@@ -114,6 +121,8 @@ guise_status engine_masker(guise_engine *g, bool must, face_masker **out)
         char *path = find_own("face-mask");
         if (path) s = sums_check(path, &g->error);
         if (path && !s) s = face_masker_open(&g->masker, path, &g->error);
+        if (!path && !must)
+            base_log("no face mask was found: what lies before a face is painted over");
         if (!path && must)
             s = base_fail(&g->error, GUISE_IO,
                           "no face mask was found: face-mask.safetensors belongs into weights/ "

@@ -146,6 +146,7 @@ static guise_status engine_refiner(guise_engine *g, const generator *n)
         s = (path = base_copy_text(g->config.refine)) ? s : base_no_memory(e);
     else if (!s)
         s = find(n, sum.hex, &path, e);
+    if (!s) s = sums_check(path, e);
     if (!s) s = open_file(&g->refiner, path, n, sum.hex, e);
     base_free(path);
     return s;

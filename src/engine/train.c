@@ -101,6 +101,8 @@ guise_status guise_train(guise_engine *g, const char *recipe, const guise_train_
     guise_train_options copy = *o;
     guise_status s = identity_file(g, train_recipe_find(recipe), o, &identity);
     if (!s) s = detector_file(g, train_recipe_find(recipe), &detector);
+    if (!s && identity) s = sums_check(identity, e);
+    if (!s && detector) s = sums_check(detector, e);
     if (!s) {
         train_config c = {.recipe = recipe,
                           .set = o->set,

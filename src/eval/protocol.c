@@ -242,7 +242,7 @@ static guise_status show(eval_protocol *p, const eval_outcome *o, const job *w, 
         if (!s) s = face_crop_smooth(&crop[k], from[k], t, SHOWN, e);
     }
     if (!s) s = eval_side_by_side(&all, crop, 3, e);
-    if (!s) s = media_photo_write(&all, path, NULL, e);
+    if (!s) s = media_photo_write(&all, path, &(media_photo_options){.mark = GUISE_SWAPPED}, e);
     for (int k = 0; k < 3; k++) base_image_free(&crop[k]);
     base_image_free(&all);
     base_image_free(&source);

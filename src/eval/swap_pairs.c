@@ -158,7 +158,9 @@ static guise_status keep_picture(swap_run *r, int i, const work *w, base_error *
     guise_status s = path ? swap_photo_load(r, source, &photo, e) : base_no_memory(e);
     if (!s) s = swap_cut(r, source, &photo, &crop, &t, e);
     if (!s) s = eval_side_by_side(&strip, (base_image[]){crop, w->crop, w->made, w->self}, 4, e);
-    if (!s) s = media_photo_write(&strip, path, &(media_photo_options){.quality = 92}, e);
+    if (!s)
+        s = media_photo_write(&strip, path,
+                              &(media_photo_options){.quality = 92, .mark = GUISE_SWAPPED}, e);
     base_image_free(&photo);
     base_image_free(&crop);
     base_image_free(&strip);

@@ -246,6 +246,8 @@ guise_status face_average(base_image *out, const face_part *part, size_t n, face
     if (!s) s = blend_all(&g, &soft, e);
     if (!s) s = base_image_copy(out, &soft, e);
     if (!s) sharpen(&soft, out);
+    for (size_t i = 0; !s && i < n; i++)
+        if (part[i].photo->mark == GUISE_SWAPPED) out->mark = GUISE_SWAPPED;
     base_image_free(&soft);
     group_free(&g);
     return s;

@@ -22,6 +22,7 @@ guise_status face_crop(base_image *crop, const base_image *m, face_transform t, 
     guise_status s = base_image_new(crop, size, size, e);
     if (s) return s;
     face_transform from = face_invert(t);
+    crop->mark = m->mark;
 #pragma omp parallel for schedule(static)
     for (int y = 0; y < size; y++)
         for (int x = 0; x < size; x++)
@@ -104,6 +105,7 @@ static guise_status shrink_part(base_image *to, const base_image *m, area a, int
     int w = (a.x1 - a.x0) / k, h = (a.y1 - a.y0) / k;
     guise_status s = base_image_new(to, w, h, e);
     if (s) return s;
+    to->mark = m->mark;
 #pragma omp parallel for schedule(static)
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++) {

@@ -52,7 +52,7 @@ static guise_status inspect(face_detector *d, const char *path, base_error *e)
     tg_shape s = {0};
     if (model_frozen_inputs(d->model) == 1) model_frozen_input(d->model, 0, &s);
     bool ok = s.rank == 4 && s.dim[1] == 3 && s.dim[2] % ALIGN == 0 && s.dim[3] % ALIGN == 0 &&
-              s.dim[2] <= 4096 && s.dim[3] <= 4096;
+              s.dim[2] <= 4096 && s.dim[3] <= 4096 && !s.dim[2] == !s.dim[3]; // free, both or none
     d->h = ok ? (int)s.dim[2] : 0;
     d->w = ok ? (int)s.dim[3] : 0;
     d->outputs = model_frozen_outputs(d->model);

@@ -7,13 +7,13 @@ enum { MEDIA_MAX_SIDE = 16384 }; // of photos, in pixels
 
 typedef struct {
     int quality;     // JPEG, WebP, HEIC, AVIF: 1..100, 0 means 92
-    const char *xmp; // XMP packet to put into the file, or NULL
+    guise_mark mark; // what the file says of how the picture came about, with what m->mark says
 } media_photo_options;
 
 // Read JPEG, PNG, WebP, TIFF, HEIC, AVIF: turned upright (EXIF), converted to sRGB (ICC), alpha
-// laid over white, 8 bit. The content decides, not the name. At most 16384 x 16384 pixels, which
-// is checked before any pixel is decoded.
-// Errors: GUISE_IO, GUISE_BAD_FILE (also where it ends early), GUISE_NO_MEMORY; *m is empty then.
+// laid over white, 8 bit; with the mark that the file has. The content decides, not the name. At
+// most 16384 x 16384 pixels, which is checked before any pixel is decoded. Errors: GUISE_IO,
+// GUISE_BAD_FILE (also where it ends early), GUISE_NO_MEMORY; *m is empty then.
 guise_status media_photo_read(base_image *m, const char *path, base_error *e);
 // The same from the bytes of a file; name is for messages.
 guise_status media_photo_parse(base_image *m, const void *data, size_t n, const char *name,

@@ -1,4 +1,5 @@
 // photo.c -- photos through libvips: upright, sRGB, 8 bit, whole or not at all.
+#include "media/mark.h"
 #include "media/media.h"
 #include <pthread.h>
 #include <string.h>
@@ -159,6 +160,16 @@ static bool looks_like_heif(const unsigned char *p, size_t n)
     return n >= 12 && !memcmp(p + 4, "ftyp", 4);
 }
 
+static guise_mark mark_of(VipsImage *v)
+{
+    const void *packet = NULL;
+    size_t n = 0;
+    if (!vips_image_get_typeof(v, VIPS_META_XMP_NAME) ||
+        vips_image_get_blob(v, VIPS_META_XMP_NAME, &packet, &n))
+        return GUISE_PLAIN;
+    return media_mark_of(packet, n);
+}
+
 guise_status media_photo_parse(base_image *m, const void *data, size_t n, const char *name,
                                base_error *e)
 {
@@ -184,6 +195,7 @@ guise_status media_photo_parse(base_image *m, const void *data, size_t n, const 
         complaint(why);
         return base_fail(e, GUISE_BAD_FILE, "%s cannot be read: %s", name, why);
     }
+    guise_mark mark = mark_of(v);
     if (v->Xsize > MEDIA_MAX_SIDE || v->Ysize > MEDIA_MAX_SIDE) {
         s = base_fail(e, GUISE_BAD_FILE, "%s has %d x %d pixels: at most %d x %d are taken", name,
                       v->Xsize, v->Ysize, MEDIA_MAX_SIDE, MEDIA_MAX_SIDE);
@@ -192,6 +204,7 @@ guise_status media_photo_parse(base_image *m, const void *data, size_t n, const 
         s = base_fail(e, GUISE_BAD_FILE, "%s cannot be brought to sRGB: %s", name, why);
     } else {
         s = collect(m, v, name, e);
+        m->mark = mark;
     }
     g_object_unref(v);
     return s;
@@ -277,7 +290,7 @@ bool media_photo_writable(const char *path)
     uint8_t grey[16 * 16 * 3] = {0};
     void *data = NULL;
     size_t n = 0;
-    bool ok = encode_image(&(base_image){16, 16, grey}, f, 50, NULL, &data, &n);
+    bool ok = encode_image(&(base_image){.w = 16, .h = 16, .rgb = grey}, f, 50, NULL, &data, &n);
     g_free(data);
     vips_error_clear();
     return ok;
@@ -299,13 +312,17 @@ guise_status media_photo_write(const base_image *m, const char *path, const medi
     if (s) return s;
     void *data = NULL;
     size_t n = 0;
-    if (encode_image(m, f, q, o ? o->xmp : NULL, &data, &n)) {
+    guise_mark mark = media_mark_both(m->mark, o ? o->mark : GUISE_PLAIN);
+    char *xmp = mark == GUISE_PLAIN ? NULL : media_mark_packet(mark);
+    if (mark != GUISE_PLAIN && !xmp) return base_no_memory(e);
+    if (encode_image(m, f, q, xmp, &data, &n)) {
         s = base_write_file(path, data, n, e);
     } else {
         char why[160];
         complaint(why);
         s = base_fail(e, GUISE_BAD_ARGUMENT, "%s cannot be written by this libvips: %s", path, why);
     }
+    base_free(xmp);
     g_free(data);
     return s;
 }

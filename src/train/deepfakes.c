@@ -158,8 +158,9 @@ static void photos_of(const train_work *w, int person, size_t *first, size_t *n,
 
 static void read_face(const train_work *w, size_t i, float *planes)
 {
-    base_image m = {side_of(w), side_of(w),
-                    (uint8_t *)(uintptr_t)train_cache_pixels(w->cache, i)}; // only read
+    base_image m = {.w = side_of(w),
+                    .h = side_of(w),
+                    .rgb = (uint8_t *)(uintptr_t)train_cache_pixels(w->cache, i)}; // only read
     base_image_to_planes(&m, false, 1.0F / 255, 0, planes);
 }
 
@@ -337,7 +338,9 @@ static guise_status sample(train_work *w, const char *path, base_error *e)
             place(&sheet, made + (size_t)i * plane, size, 2 * k + 1, i);
         }
     }
-    if (!s) s = media_photo_write(&sheet, path, &(media_photo_options){.quality = 90}, e);
+    if (!s)
+        s = media_photo_write(&sheet, path,
+                              &(media_photo_options){.quality = 90, .mark = GUISE_SWAPPED}, e);
     base_image_free(&sheet);
     return s;
 }

@@ -29,7 +29,8 @@ static guise_status look(const train_cache *c, int side, const char *path, float
         s = base_fail(e, GUISE_BAD_FILE, "given=%s gives %zu numbers, not %zu", path,
                       face_recogniser_length(r), length);
     for (size_t i = 0; !s && i < train_cache_n(c); i++) {
-        base_image m = {side, side, (uint8_t *)(uintptr_t)train_cache_pixels(c, i)};
+        base_image m = {
+            .w = side, .h = side, .rgb = (uint8_t *)(uintptr_t)train_cache_pixels(c, i)};
         s = face_recognise(r, &m, train_cache_points(c, i), to + i * length, e);
         if (!s && i % 2000 == 0) base_log("vectors of %s: %zu of %zu", path, i, train_cache_n(c));
     }

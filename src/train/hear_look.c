@@ -297,7 +297,9 @@ guise_status hear_sample(train_work *w, const char *path, base_error *e)
     guise_status s = cover && planes ? refresh(w, e) : base_no_memory(e);
     if (!s) s = base_image_new(&sheet, 8 * size, (pairs + 1) / 2 * size, e);
     if (!s) s = fill_sheet(w, &sheet, pairs, cover, planes, e);
-    if (!s) s = media_photo_write(&sheet, path, &(media_photo_options){.quality = 90}, e);
+    if (!s)
+        s = media_photo_write(&sheet, path,
+                              &(media_photo_options){.quality = 90, .mark = GUISE_SWAPPED}, e);
     base_image_free(&sheet);
     base_free(cover);
     base_free(planes);

@@ -179,7 +179,9 @@ guise_status train_pairs_sheet(const train_pairs *p, train_swapper *s, int rows,
     guise_status st = base_image_new(&sheet, 6 * p->size, (n + 1) / 2 * p->size, e);
     for (int i = 0; !st && i < n; i += s->n)
         st = fill_sheet(p, s, i, n - i < s->n ? n - i : s->n, &sheet, e);
-    if (!st) st = media_photo_write(&sheet, path, &(media_photo_options){.quality = 90}, e);
+    if (!st)
+        st = media_photo_write(&sheet, path,
+                               &(media_photo_options){.quality = 90, .mark = GUISE_SWAPPED}, e);
     base_image_free(&sheet);
     return st;
 }

@@ -388,7 +388,9 @@ static guise_status sample(train_work *w, const char *path, base_error *e)
     exchange(&w->learner[0]);
     if (!s) s = paint(w, g, columns, &sheet, e);
     exchange(&w->learner[0]);
-    if (!s) s = media_photo_write(&sheet, path, &(media_photo_options){.quality = 90}, e);
+    if (!s)
+        s = media_photo_write(&sheet, path,
+                              &(media_photo_options){.quality = 90, .mark = GUISE_SWAPPED}, e);
     base_image_free(&sheet);
     tg_free(g);
     return s;

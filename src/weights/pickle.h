@@ -36,7 +36,9 @@ struct pk_value {
 typedef struct { // owns the values; all zero bytes is an empty one
     pk_value *all;
     size_t n;
+    size_t copied; // entries of dictionaries out of lists, at most PK_COPIES
 } pk_heap;
+enum { PK_COPIES = 1 << 22 };
 
 // Read one pickle from the start of p; *used is its length.
 // Errors: GUISE_BAD_FILE, GUISE_NO_MEMORY. Values stay in h in any case.

@@ -51,6 +51,11 @@ static guise_status dictionary(pk_heap *h, pk_value *args, pk_value **out, base_
     for (size_t i = 0; is_kind(from, PK_LIST) && i < from->n; i++) {
         const pk_value *pair = from->item[i];
         bool two = (pair->kind == PK_TUPLE || pair->kind == PK_LIST) && pair->n == 2;
+        if (two && ++h->copied > PK_COPIES)
+            return base_fail(e, GUISE_BAD_FILE,
+                             "the pickle copies more than %d entries of dictionaries, no file of "
+                             "weights",
+                             (int)PK_COPIES);
         if (two && (!pk_push(d, pair->item[0]) || !pk_push(d, pair->item[1])))
             return base_no_memory(e);
     }

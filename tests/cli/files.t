@@ -121,3 +121,22 @@ need models
 $ guise detect grey.png --score 0 --detector yunet_n_dynamic.onnx
 exit 1
 err needed is 0.60
+
+$ echo old >real.json; ln -s real.json link.json; guise models --json link.json; test -L link.json && grep . real.json
+out \[
+
+$ guise models --json /dev/full
+exit 1
+err writing failed
+
+$ guise detect nosuch.jpg --json - >/dev/full
+exit 1
+err nosuch
+
+$ guise models >/dev/full
+exit 1
+err cannot be written
+
+$ guise models --json nosuch/dir/x.json
+exit 1
+err No such file or directory
