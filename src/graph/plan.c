@@ -61,6 +61,8 @@ static void notes(tg_plan *p, tg_node *const out[], int n)
         p->note[id].layout = own_layout(p, y);
         bool fixed = (y->op && !(p->options.without & TG_PART_FIXED)) || y->kind == TG_CONST ||
                      (y->kind == TG_PARAM && !p->options.train);
+        // a gradient is taken again in each step of training, also where it never changes
+        if (p->options.train && p->note[id].output) fixed = false;
         for (int i = 0; i < y->n_in; i++) fixed &= p->note[y->in[i]->id].fixed;
         p->note[id].fixed = fixed;
     }

@@ -29,7 +29,8 @@ tg_node *train_attribute_spreads(tg_node *const att[], int levels)
     tg_node *one[MODEL_AEI_LEVELS];
     for (int k = 0; k < levels; k++) {
         tg_node *x = tg_detach(att[k]);
-        tg_node *mean = tg_all_mean(tg_mean_to(x, TG_SHAPE(1, tg_dim(x, 1), 1, 1)));
+        tg_node *mean =
+            tg_all_mean(tg_mean_to(x, TG_SHAPE(1, tg_dim(x, 1), tg_dim(x, 2), tg_dim(x, 3))));
         one[k] = tg_sqrt(tg_all_mean(tg_mean(tg_square(tg_sub(x, mean)))));
     }
     return rows(one, levels);

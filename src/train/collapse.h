@@ -7,8 +7,8 @@
 
 // Root mean square of each level's attributes, [levels].
 tg_node *train_attribute_norms(tg_node *const att[], int levels);
-// How much they differ between samples and places: the root over channels of the mean variance
-// within a channel, [levels]. What is the same for every picture tells nothing about it.
+// How much they differ between the pictures of a batch: the root of the mean variance at each
+// place of each channel, [levels]. What is the same for every picture tells nothing about it.
 tg_node *train_attribute_spreads(tg_node *const att[], int levels);
 
 // All zero bytes before the first step; plain numbers, to be kept in a checkpoint.

@@ -21,7 +21,7 @@ guise_status train_embedder_open(train_embedder *s, const train_network *net, in
                                  base_error *e);
 void train_embedder_close(train_embedder *s);
 void train_embedder_take(train_embedder *s, const float *flat); // laid out like s->params
-// Vectors of `count` crops, spread evenly over those of the cache: number i is that of crop
+// Vectors of `count` crops, spread evenly over the cache in runs of eight: number i is that of crop
 // train_embedded(i, ..). As shown unchanged, with o's size and margin. vector [count,length]
 guise_status train_embedder_run(train_embedder *s, const train_cache *c, const train_options *o,
                                 size_t count, float *vector, base_error *e);

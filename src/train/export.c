@@ -109,6 +109,8 @@ static void write_numbers(const train_run *r, FILE *f)
     fputs("\n## Numbers\n\nOn people held out from training (SHA-1 of the name modulo 10 is 0)", f);
     if (!r->o.system->measure)
         fprintf(f, ": %d pairs,\nby a recogniser that took no part in training", r->measured_pairs);
+    if (r->measured_step != r->step)
+        fprintf(f, ".\nOf the weights at step %d, not of these", r->measured_step);
     fputs(".\n\n| measure | value |\n| --- | --- |\n", f);
     for (int i = 0; train_run_measures(r)[i]; i++)
         fprintf(f, "| %s | %.4g |\n", explained(train_run_measures(r)[i]), r->measured[i]);

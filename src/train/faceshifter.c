@@ -61,7 +61,7 @@ enum { WITH_ID = 1, WITH_D = 2, OF_D = 4 };
 typedef struct {
     float *fake;     // [batch,3,size,size] in the network's range
     float *same;     // [batch] whose reconstruction counts: all in the warm-up
-    float *keep;     // [batch,1,size,size] weights of the others' (rec_other, rec_edge)
+    float *keep;     // [batch,1,size,size] weights of the others' (rec_other and so on)
     float weight[2]; // now: identity, adversarial
     float spread[MODEL_AEI_LEVELS];
     int levels;
@@ -117,6 +117,12 @@ static tg_node *adversarial(train_work *w, tg_graph *g, tg_node *made)
     return tg_scale(train_hinge_real(logit, scales), scales);
 }
 
+// Is there something of the target to keep beside the reconstruction of same pairs?
+static bool keeps(const train_options *o)
+{
+    return o->rec_other > 0 || o->rec_edge > 0 || o->rec_eyes > 0 || o->rec_mouth > 0;
+}
+
 // Losses that always take part, from AEI-Net's pass over the batch.
 static void build_losses(train_work *w, train_phase *p, const train_aei_pass *pass, tg_node *target,
                          tg_node *same, tg_node *keep)
@@ -128,7 +134,7 @@ static void build_losses(train_work *w, train_phase *p, const train_aei_pass *pa
         train_attribute_loss(pass->made_att, pass->target_att, pass->levels, o->attached, NULL);
     p->loss[REC] = reconstruction(o, pass->made, target, same);
     p->total = plus(tg_scale(p->loss[ATT], o->lambda_att), p->loss[REC], w->o->lambda_rec);
-    if (w->o->rec_other <= 0 && w->o->rec_edge <= 0) return;
+    if (!keeps(w->o)) return;
     p->loss[KEEP] = train_reconstruction_loss(from_net(w, pass->made), from_net(w, target), keep);
     p->total = tg_add(p->total, p->loss[KEEP]);
 }
@@ -248,15 +254,16 @@ static void close(train_work *w)
     base_free(own->keep);
 }
 
-// Which pairs are to be reconstructed, and how much of the others.
+// Which pairs are to be reconstructed, and how much is kept besides.
 static void weigh(train_work *w, int step)
 {
     state *own = w->own;
     size_t area = (size_t)w->o->size * (size_t)w->o->size;
     for (size_t i = 0; i < (size_t)w->rows; i++) {
         own->same[i] = step <= w->o->warmup ? 1 : w->batch.same[i];
+        float counted = own->same[i] > 0 ? (float)w->o->lambda_rec : 0; // by the reconstruction
         for (size_t k = i * area; k < (i + 1) * area; k++)
-            own->keep[k] = own->same[i] > 0 ? 0 : w->batch.weight[k];
+            own->keep[k] = w->batch.weight[k] - counted;
     }
     own->weight[0] = (float)w->rates.id;
     own->weight[1] = (float)(w->o->lambda_adv * w->rates.adv);

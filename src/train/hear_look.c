@@ -243,6 +243,7 @@ guise_status hear_measure(train_work *w, double value[TRAIN_MEASURES], base_erro
     value[2] = t.clear > 0 ? t.change / t.clear : 0;
     value[3] = pairs ? t.id_before / pairs : 0;
     value[4] = pairs ? t.id_after / pairs : 0;
+    for (int i = 0; i < 5 && !pairs; i++) value[i] = NAN; // one person: no pair to measure
     return GUISE_OK;
 }
 

@@ -105,9 +105,10 @@ void train_learner_step(train_learner *l, nn_adam adam, double ema)
     lengthen(l, w);
     // early on the average follows faster, so that it forgets the initial values
     double k = (double)l->steps, decay = (1 + k) / (10 + k);
-    if (l->average && l->mover)
+    if (!l->average || ema < 0) return;
+    if (l->mover)
         nn_mover_average(l->mover, l->average, w, l->floats, decay < ema ? decay : ema);
-    else if (l->average)
+    else
         nn_ema(l->average, w, l->floats, decay < ema ? decay : ema);
 }
 

@@ -27,7 +27,7 @@ void train_learner_close(train_learner *l);
 // network, or of its first part.
 const float *train_learner_weights(const train_learner *l);
 void train_learner_copy(const train_learner *l, nn_params *to);
-// One step of Adam along grad, then of the average.
+// One step of Adam along grad, then of the average; ema below 0: that stays.
 void train_learner_step(train_learner *l, nn_adam adam, double ema);
 
 // Named "<prefix>.weights", ".m", ".v", ".average": flat arrays. Restoring checks the lengths.

@@ -239,6 +239,7 @@ static bool can_measure(const train_run *r)
 static guise_status take_measures(train_run *r, base_error *e)
 {
     train_measurement m = {0};
+    r->measured_step = r->step;
     if (r->o.system->measure) {
         r->measured_pairs = 1;
         return r->o.system->measure(&r->work, r->measured, e);

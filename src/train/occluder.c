@@ -297,9 +297,9 @@ static void lump(occluder *o, const float tone[3], base_rng *r) // fruit, scarf,
     occluder_part first = {0};
     for (int i = 0; i < n; i++) {
         float x = occluder_even(r, -0.2, 0.2), y = occluder_even(r, -0.2, 0.2);
-        occluder_part *p = occluder_add(o, PART_CONE, x, y, x + occluder_even(r, -0.15, 0.15),
-                                        y + occluder_even(r, -0.15, 0.15),
-                                        occluder_even(r, 0.08, 0.2), occluder_even(r, 0.05, 0.15));
+        float to_x = x + occluder_even(r, -0.15, 0.15), to_y = y + occluder_even(r, -0.15, 0.15);
+        float thick = occluder_even(r, 0.08, 0.2), end = occluder_even(r, 0.05, 0.15);
+        occluder_part *p = occluder_add(o, PART_CONE, x, y, to_x, to_y, thick, end);
         if (i == 0) {
             colours(p, tone, r);
             first = *p;

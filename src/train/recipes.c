@@ -9,7 +9,7 @@ const base_field train_fields[] = {
     {"generator_options", 0, BASE_TEXT, AT(generator_options), "",
      "its options, key=value with spaces between"},
     {"start", 0, BASE_TEXT, AT(start), "",
-     "file of weights to begin with, such as another run's generator.safetensors"},
+     "file of weights that the generator begins with, such as another run's generator.safetensors"},
     {"given", 0, BASE_TEXT, AT(given), "",
      "file of a recogniser of the same space, whose vectors the generator gets"},
     {"discriminator", 0, BASE_TEXT, AT(discriminator), "patchgan",

@@ -27,6 +27,7 @@ typedef struct {
     int lines;                       // steps in sum
     double measured[TRAIN_MEASURES]; // the last ones, by train_run_measures
     int measured_pairs;              // 0: none yet
+    int measured_step;               // whose weights they are of
     bool stopped;
     double told; // with other processes: when one that waits was told to end; 0: not
     bool said;   // and has said so
@@ -44,7 +45,7 @@ guise_status train_give(train_run *r, base_error *e);
 
 // checkpoint.c: OUT/checkpoint-<step>.safetensors, the last two are kept.
 guise_status train_checkpoint_write(train_run *r, base_error *e);
-// The newest whole one into r. GUISE_IO where there is none.
+// The newest one into r. GUISE_IO where there is none.
 guise_status train_checkpoint_read(train_run *r, base_error *e);
 bool train_checkpoint_exists(const char *out);
 

@@ -241,6 +241,22 @@ static void build_discriminator(train_work *w, nn m)
     train_judge(&w->network[1], m, o->scales, train_work_image(w, m.graph, "img"), &v);
 }
 
+// Features of random weights would teach nonsense.
+static guise_status check_features(const nn_params *p, const base_tensors *t, const char *path,
+                                   base_error *e)
+{
+    static const char taught[] = "feature_network.pretrained.";
+    for (size_t i = 0; i < nn_params_n(p); i++) {
+        const nn_entry *entry = nn_params_entry(p, i);
+        if (strncmp(entry->name, taught, sizeof taught - 1) || base_tensors_find(t, entry->name))
+            continue;
+        return base_fail(e, GUISE_BAD_FILE,
+                         "%s has no %s: it holds no pretrained feature network of projected-d",
+                         path, entry->name);
+    }
+    return GUISE_OK;
+}
+
 // The projected discriminator stands on a feature network that others trained.
 static guise_status load_features(train_work *w, base_error *e)
 {
@@ -252,6 +268,7 @@ static guise_status load_features(train_work *w, base_error *e)
                          "network (names feature_network.*), .safetensors or .pth");
     base_tensors t = {0};
     guise_status s = weights_read(&t, o->features, e);
+    if (!s) s = check_features(w->learner[1].params, &t, o->features, e);
     if (!s) s = nn_load(w->learner[1].params, &t, false, e);
     base_tensors_free(&t);
     return s;

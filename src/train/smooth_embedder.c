@@ -336,10 +336,14 @@ static guise_status measure(train_work *w, double value[TRAIN_MEASURES], base_er
     if (!s && !(person = base_alloc(n, sizeof *person))) s = base_no_memory(e);
     for (size_t i = 0; !s && i < n; i++)
         person[i] = train_cache_person(w->held, train_embedded(i, n, w->held));
-    if (!s) s = train_verify(vector, person, n, own->embedder.length, &v, e);
-    if (!s) s = walk(vector, person, n, bank, n_bank, own->embedder.length, value, e);
-    value[AUC] = v.auc;
-    value[TOP1] = v.top1;
+    // of one person alone, or of people with one photo each, nothing can be said
+    guise_status told = s ? s : train_verify(vector, person, n, own->embedder.length, &v, NULL);
+    if (!s && told == GUISE_NO_MEMORY) s = base_no_memory(e);
+    value[AUC] = told ? NAN : v.auc;
+    value[TOP1] = told ? NAN : v.top1;
+    value[SMOOTH] = value[COUNT] = value[DEVIATION] = NAN;
+    if (!s && n && person[0] != person[n - 1])
+        s = walk(vector, person, n, bank, n_bank, own->embedder.length, value, e);
     base_free(person);
     base_free(vector);
     base_free(bank);

@@ -73,7 +73,8 @@ static tg_node *verdict(const train_work *w, nn m, tg_node *img)
 
 static bool reconstructs(const train_options *o)
 {
-    return o->lambda_rec > 0 || o->rec_other > 0 || o->rec_edge > 0;
+    return o->lambda_rec > 0 || o->rec_other > 0 || o->rec_edge > 0 || o->rec_eyes > 0 ||
+           o->rec_mouth > 0;
 }
 
 static guise_status plan_g(train_work *w, int with, base_error *e)

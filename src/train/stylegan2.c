@@ -305,7 +305,7 @@ static guise_status run(train_work *w, int which, guise_status (*plan)(train_wor
         adam = train_lazy_adam(adam, judges ? own->r1_every : own->path_every);
     train_learner *l = &w->learner[p->network];
     double ema = own->half_life > 0 ? train_average_decay(o->batch, own->half_life) : o->ema;
-    train_learner_step(l, adam, l->average ? ema : 0);
+    train_learner_step(l, adam, which == PATH ? -1 : ema); // the average moves once a batch
     return GUISE_OK;
 }
 

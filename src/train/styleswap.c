@@ -309,8 +309,8 @@ static guise_status fill_truth(train_work *w, base_error *e)
     return s;
 }
 
-// The lazily regularised network's step of Adam.
-static void move(train_work *w, int network, double lr)
+// The lazily regularised network's step of Adam, and of its average.
+static void move(train_work *w, int network, double lr, bool averages)
 {
     const options *own = own_of(w);
     const train_options *o = w->o;
@@ -320,7 +320,7 @@ static void move(train_work *w, int network, double lr)
     nn_adam adam = {lr, o->beta1, o->beta2, o->eps};
     if (weight > 0) adam = train_lazy_adam(adam, every);
     double ema = own->half_life > 0 ? train_average_decay(o->batch, own->half_life) : o->ema;
-    train_learner_step(l, adam, l->average ? ema : 0);
+    train_learner_step(l, adam, averages ? ema : -1);
 }
 
 static guise_status step_path(train_work *w, base_rng *r, double *value, base_error *e)
@@ -334,7 +334,7 @@ static guise_status step_path(train_work *w, base_rng *r, double *value, base_er
     if (!s) s = train_phase_run(w, p, value, e);
     if (s) return s;
     own->kept = (double)own->next;
-    move(w, 0, w->rates.lr);
+    move(w, 0, w->rates.lr, false); // the average moves once a batch
     return GUISE_OK;
 }
 
@@ -345,12 +345,12 @@ static guise_status step_d(train_work *w, int step, double *value, base_error *e
     guise_status s = p->run.plan ? GUISE_OK : plan_d(w, e);
     if (!s) s = train_phase_run(w, p, value, e);
     if (s) return s;
-    move(w, 1, w->rates.lr_d);
+    move(w, 1, w->rates.lr_d, true);
     if (own->r1 <= 0 || step % own->r1_every) return GUISE_OK;
     p = &w->phase[P_R1];
     if (!p->run.plan) s = plan_r1(w, e);
     if (!s) s = train_phase_run(w, p, value, e);
-    if (!s) move(w, 1, w->rates.lr_d);
+    if (!s) move(w, 1, w->rates.lr_d, true);
     return s;
 }
 
@@ -371,7 +371,7 @@ static guise_status step(train_work *w, int step, base_rng *r, double value[TRAI
     if (!s && !p->run.plan) s = plan_g(w, with, e);
     if (!s) s = train_phase_run(w, p, value, e);
     if (s) return s;
-    move(w, 0, w->rates.lr);
+    move(w, 0, w->rates.lr, true);
     if (mine->path > 0 && step % mine->path_every == 0) s = step_path(w, r, value, e);
     if (!s && o->adv_from >= 0 && step > o->adv_from - o->d_lead) s = step_d(w, step, value, e);
     return s;
