@@ -272,9 +272,9 @@ static const train_recipe recipes[] = {
     {"face-id",
      &train_face_id,
      "our recogniser, taught by another one on photos made worse and on mixtures of people",
-     {"generator=face-id", "size=112", "batch=32", "steps=24000", "lr=1e-3", "beta1=0.9",
-      "beta2=0.999", "ema=0.999", "decay=6000", "shift=5", "flip=true", "adv_from=-1",
-      "sample_every=0", "save_every=500", NULL}},
+     {"generator=face-id", "size=112", "batch=32", "steps=34000", "lr=1e-3", "beta1=0.9",
+      "beta2=0.999", "ema=0.999", "decay=6000", "shift=5", "flip=true", "turn=6", "spoil=0.4",
+      "adv_from=-1", "sample_every=0", "save_every=500", NULL}},
     {0}};
 
 const train_system train_face_id = {
