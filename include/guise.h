@@ -1,5 +1,4 @@
 // guise.h -- the public interface: everything the library exports is here.
-//
 //   guise_engine *g = NULL;
 //   guise_status s = guise_open(&g, NULL);
 //   const char *ann[] = {"ann.jpg"};
@@ -226,8 +225,9 @@ guise_status guise_bench_swap(guise_engine *g, const char *source, const char *t
 
 // ---- Files and the machine.
 void guise_set_threads(int n); // of the process; 0: as many as processors, the default
-// Any weights file to safetensors; half: in 16 bits.
-guise_status guise_convert(guise_engine *g, const char *in, const char *out, bool half);
+// Any weights file to safetensors; half: in 16 bits. mix (or NULL): mean with those of this file.
+guise_status guise_convert(guise_engine *g, const char *in, const char *mix, const char *out,
+                           bool half);
 typedef struct {
     char *name, *path, *use, *licence, *numbers; // path, numbers NULL: not found, not stated
     const char *state; // "ok", "changed" (not the known bytes), "unknown" (no known sum), "absent"

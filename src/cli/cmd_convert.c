@@ -2,13 +2,14 @@
 #include "cli/cli.h"
 
 typedef struct {
-    const char *json;
+    const char *json, *mix;
     bool half;
 } options;
 
 #define AT(field) offsetof(options, field)
 static const base_field table[] = {
     {"half", 0, BASE_FLAG, AT(half), NULL, "16-bit numbers in place of 32-bit ones"},
+    {"mix", 0, BASE_TEXT, AT(mix), NULL, "mean with the weights of this file, of the same network"},
     CLI_JSON,
     {0}};
 
@@ -17,7 +18,7 @@ static int run(const cli_call *c)
     const options *o = c->options;
     guise_engine *g = NULL;
     guise_status s = guise_open(&g, NULL);
-    if (!s) s = guise_convert(g, c->arg[0], c->arg[1], o->half);
+    if (!s) s = guise_convert(g, c->arg[0], o->mix, c->arg[1], o->half);
     int code = s ? cli_fail("convert", s, guise_message(g)) : 0;
     if (!s)
         code = cli_json(
@@ -31,7 +32,8 @@ const cli_command cmd_convert = {
     .name = "convert",
     .args = "IN OUT.safetensors",
     .summary = "weights from .pth, .onnx or .safetensors to safetensors",
-    .example = "  guise convert simswap.pth simswap.safetensors --half",
+    .example = "  guise convert simswap.pth simswap.safetensors --half\n"
+               "  guise convert late.safetensors both.safetensors --mix early.safetensors",
     .least = 2,
     .most = 2,
     .options = table,

@@ -140,3 +140,12 @@ err cannot be written
 $ guise models --json nosuch/dir/x.json
 exit 1
 err No such file or directory
+
+# the mean of two files of weights
+$ guise convert tiny.safetensors a.safetensors && guise convert tiny.safetensors m.safetensors --mix a.safetensors && S='--set width=2 --set depth=1 --set blocks=1 --set latent=4 --in in.safetensors'; guise net run simswap $S --weights a.safetensors --out o1.safetensors >/dev/null && guise net run simswap $S --weights m.safetensors --out o2.safetensors >/dev/null && cmp o1.safetensors o2.safetensors && echo same
+out same
+
+$ guise convert tiny.safetensors x.safetensors --mix in.safetensors
+exit 1
+err no common
+no x.safetensors
