@@ -60,6 +60,28 @@ TEST(suppression_keeps_the_best_of_each_place)
     CHECK(l.n == 0);
 }
 
+// Landmarks tell that two boxes show one face; a smaller face in the same place is another one.
+TEST(twins_are_one_face)
+{
+    face_list l = {0};
+    const float x[] = {40, 80, 60, 45, 75}, y[] = {40, 40, 60, 80, 80};
+    const float shift[] = {0, 15, 30}, size[] = {1, 1, 0.3F};
+    for (int i = 0; i < 3; i++) {
+        face f = {.score = 0.9F - 0.1F * (float)i};
+        for (int k = 0; k < FACE_POINTS; k++)
+            f.point[k] =
+                (face_point){60 + size[i] * (x[k] - 60) + shift[i], 60 + size[i] * (y[k] - 60)};
+        CHECK(face_list_add(&l, f));
+    }
+    face_drop_twins(&l);
+    CHECK(l.n == 2 && l.at[0].score > 0.85F && l.at[1].score < 0.75F);
+    face_drop_twins(&l);
+    CHECK(l.n == 2);
+    face_list_free(&l);
+    face_drop_twins(&l);
+    CHECK(l.n == 0);
+}
+
 TEST(suppression_survives_empty_boxes)
 {
     face_list l = {0};
@@ -278,7 +300,7 @@ int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(decoding_follows_the_grid),
                CASE(decoding_ignores_what_is_no_number),
-               CASE(suppression_keeps_the_best_of_each_place),
+               CASE(suppression_keeps_the_best_of_each_place), CASE(twins_are_one_face),
                CASE(suppression_survives_empty_boxes), CASE(a_network_of_another_kind_is_refused),
                CASE(portraits_have_one_face_each), CASE(landmarks_are_those_of_the_list),
                CASE(recognisers_tell_people_apart), CASE(other_sizes_give_the_same_face));

@@ -80,3 +80,25 @@ void face_suppress(face_list *l, double overlap)
     }
     l->n = kept;
 }
+
+static bool twins(const face *a, const face *b)
+{
+    double eyes = hypot((double)a->point[1].x - (double)a->point[0].x,
+                        (double)a->point[1].y - (double)a->point[0].y);
+    double sum = 0;
+    for (int i = 0; i < FACE_POINTS; i++)
+        sum += hypot((double)a->point[i].x - (double)b->point[i].x,
+                     (double)a->point[i].y - (double)b->point[i].y);
+    return sum / FACE_POINTS < 0.5 * eyes;
+}
+
+void face_drop_twins(face_list *l)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        bool twin = false;
+        for (size_t k = 0; k < kept; k++) twin |= twins(&l->at[k], &l->at[i]);
+        if (!twin) l->at[kept++] = l->at[i];
+    }
+    l->n = kept;
+}

@@ -228,6 +228,7 @@ guise_status face_detect(face_detector *d, const base_image *m, const face_detec
     if (closer) {
         if (!s) s = look_closer(d, m, least, out, &top, e);
         face_suppress(out, overlap); // best first
+        face_drop_twins(out);        // boxes apart that turned out to be one face
     }
     for (size_t i = 0; i < out->n && !s && !closer && !set.quick; i++)
         s = detect_steady(d, m, &out->at[i], e);

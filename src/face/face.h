@@ -196,6 +196,8 @@ double face_overlap(const face *a, const face *b); // intersection over union of
 // Sort by falling score and drop what overlaps a better one by more than this share of the union,
 // or lies in it, or around it, by nine tenths of the smaller.
 void face_suppress(face_list *l, double overlap);
+// Of faces whose landmarks lie together, by half the distance of the eyes on average, the first.
+void face_drop_twins(face_list *l);
 
 // Recognition: an ONNX network from an aligned crop to an identity vector. Networks of 112 pixels
 // take RGB 0..255 aligned to FACE_ARCFACE, of 128 pixels BGR 0..255 aligned to FACE_REID.
