@@ -18,9 +18,10 @@ guise_status base_image_new(base_image *m, int w, int h, base_error *e)
 guise_status base_image_copy(base_image *to, const base_image *from, base_error *e)
 {
     guise_status s = base_image_new(to, from->w, from->h, e);
-    if (!s) memcpy(to->rgb, from->rgb, (size_t)from->w * (size_t)from->h * 3);
+    if (s) return s;
+    memcpy(to->rgb, from->rgb, (size_t)from->w * (size_t)from->h * 3);
     to->mark = from->mark;
-    return s;
+    return GUISE_OK;
 }
 
 void base_image_free(base_image *m)

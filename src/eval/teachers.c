@@ -19,18 +19,6 @@ static bool named_in(const base_tensors *card, const char *path)
     return false;
 }
 
-guise_status eval_taught(bool *taught, const base_tensors *card, const char *taker,
-                         const char *judge, base_error *e)
-{
-    base_sha256 a, b;
-    *taught = named_in(card, judge);
-    if (*taught || !taker) return GUISE_OK;
-    guise_status s = base_sha256_file(&a, taker, e);
-    if (!s) s = base_sha256_file(&b, judge, e);
-    *taught = !s && !strcmp(a.hex, b.hex);
-    return s;
-}
-
 guise_status eval_choose(const eval_call *c, const char *named, const char *usual, bool must,
                          char **path, base_error *e)
 {
@@ -46,10 +34,12 @@ guise_status eval_refuse_teachers(const eval_call *c, const base_tensors *card, 
                                   char *const judge[], size_t n, const char *name, eval_report *to,
                                   base_error *e)
 {
-    guise_status s = GUISE_OK;
+    base_sha256 teacher = {{0}}, own = {{0}};
+    guise_status s = taker ? base_sha256_file(&teacher, taker, e) : GUISE_OK;
     for (size_t i = 0; !s && i < n; i++) {
-        bool taught = false;
-        if (judge[i]) s = eval_taught(&taught, card, taker, judge[i], e);
+        if (!judge[i]) continue;
+        if (taker) s = base_sha256_file(&own, judge[i], e);
+        bool taught = named_in(card, judge[i]) || (taker && !strcmp(teacher.hex, own.hex));
         if (s || !taught) continue;
         if (!c->force)
             return base_fail(e, GUISE_BAD_ARGUMENT,

@@ -6,16 +6,13 @@
 
 // "a/b.onnx" -> "b"
 void eval_stem(const char *path, char stem[64]);
-// Is the file `judge` the one that gives the generator its identities (NULL: not asked), or one
-// whose name the generator's card holds? Errors: GUISE_IO.
-guise_status eval_taught(bool *taught, const base_tensors *card, const char *taker,
-                         const char *judge, base_error *e);
 // The file that was named; else the one that is found by its usual name; NULL where it may be
 // missing and is. Errors: those of finding it; GUISE_NO_MEMORY.
 guise_status eval_choose(const eval_call *c, const char *named, const char *usual, bool must,
                          char **path, base_error *e);
-// A teacher among judges (NULL: none there) is an error without c->force, with it a note of the
-// report; GUISE_BAD_ARGUMENT. name: the generator's.
+// A teacher among judges (NULL: none there) is an error without c->force, GUISE_BAD_ARGUMENT, with
+// it a note of the report: the one that gives the generator its identities (taker; NULL: not
+// asked), or one whose name the generator's card holds. name: the generator's.
 guise_status eval_refuse_teachers(const eval_call *c, const base_tensors *card, const char *taker,
                                   char *const judge[], size_t n, const char *name, eval_report *to,
                                   base_error *e);

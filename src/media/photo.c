@@ -204,7 +204,7 @@ guise_status media_photo_parse(base_image *m, const void *data, size_t n, const 
         s = base_fail(e, GUISE_BAD_FILE, "%s cannot be brought to sRGB: %s", name, why);
     } else {
         s = collect(m, v, name, e);
-        m->mark = mark;
+        if (!s) m->mark = mark;
     }
     g_object_unref(v);
     return s;
