@@ -1,74 +1,19 @@
 // test_closer.c -- the detector's closer look, by networks that say the same of every picture.
 #include "face/face.h"
-#include "model/card.h"
-#include "model/own.h"
 #include "test.h"
-#include "weights/weights.h"
+#include "told_detector.h"
 #include <math.h>
 #include <string.h>
 
 enum { SIDE = 96 };
-static const float off[10] = {0.1F, 0.02F, -0.05F, 0.04F, 0.01F, -0.03F, 0.02F, 0.06F, 0.03F, 0};
-
-static void set_entry(nn_params *p, const char *name, const float *from, float value)
-{
-    const nn_entry *x = nn_params_find(p, name);
-    CHECK(x != NULL);
-    for (size_t i = 0; x && i < x->count; i++)
-        nn_params_data(p)[x->offset + i] = from ? from[i] : value;
-}
-
-// The first look sees one face of 62 pixels, surely by `first` (a logit); the closer one says
-// `second` and `off`, whatever it sees.
-static void say(nn_params *p, float first, float second, bool closer)
-{
-    static const float box[4] = {1.5F, 1.5F, 0.66F, 0.66F};
-    static const float points[10] = {1.1F, 1.2F, 1.9F, 1.3F, 1.5F, 1.6F, 1.2F, 1.9F, 1.8F, 1.9F};
-    static const char *const heads[] = {"score", "box", "points"};
-    for (int l = 0; l < 3; l++)
-        for (int i = 0; i < 3; i++) {
-            char name[64];
-            snprintf(name, sizeof name, "head%d.%s.weight", l, heads[i]);
-            set_entry(p, name, NULL, 0);
-            snprintf(name, sizeof name, "head%d.%s.bias", l, heads[i]);
-            // 4.6: where scores begin (face_detector.c)
-            set_entry(p, name, i == 1 ? box : i == 2 ? points : NULL, l == 2 ? first + 4.6F : -9);
-        }
-    if (!closer) return;
-    set_entry(p, "closer.score.weight", NULL, 0);
-    set_entry(p, "closer.score.bias", NULL, second);
-    set_entry(p, "closer.points.weight", NULL, 0);
-    set_entry(p, "closer.points.bias", off, 0);
-}
-
 static face_detector *detector(float first, float second, bool closer)
 {
-    const model_face_detector_options o = {.width = 4, .closer = closer};
     const char *path = test_scratch("closer.safetensors");
-    model_face_level level[MODEL_FACE_LEVELS];
-    model_face_closer look;
-    nn_params *p = NULL;
-    base_tensors t = {0};
-    base_error e = {{0}};
     face_detector *d = NULL;
-    tg_graph *g = tg_new();
-    CHECK(!nn_params_open(&p, &e));
-    tg_node *img = tg_input(g, TG_SHAPE(1, 3, 64, 64), "img");
-    nn m = nn_root(p, g, false);
-    CHECK(model_face_detector(m, img, &o, level));
-    if (closer) CHECK(model_face_look_closer(nn_at(m, "closer"), img, &look));
-    CHECK(!nn_settle(p, 5, &e));
-    say(p, first, second, closer);
-    CHECK(!nn_save(p, NULL, &t, &e));
-    CHECK(base_tensors_set_meta(&t, CARD_NETWORK, "face-detector") &&
-          base_tensors_set_meta(&t, CARD_SIZE, "0") &&
-          base_tensors_set_meta(&t, CARD_OPTIONS, closer ? "width=4 closer=yes" : "width=4"));
-    CHECK(!weights_safetensors_write(&t, path, &e));
+    base_error e = {{0}};
+    CHECK(told_detector_write(path, first, second, closer));
     CHECK(!face_detector_open(&d, path, &e));
     if (e.text[0]) printf("    %s\n", e.text);
-    base_tensors_free(&t);
-    nn_params_close(&p);
-    tg_free(g);
     return d;
 }
 
@@ -86,7 +31,7 @@ static face_list detect(face_detector *d, bool quick, double least, float *best)
     return l;
 }
 
-// What `off` makes of landmarks seen by t.
+// What told_off makes of landmarks seen by t.
 static void moved(face_transform t, bool mirror, face_point out[FACE_POINTS])
 {
     static const int other[FACE_POINTS] = {1, 0, 2, 4, 3};
@@ -97,8 +42,8 @@ static void moved(face_transform t, bool mirror, face_point out[FACE_POINTS])
     if (mirror) t = face_compose(t, flip);
     for (int i = 0; i < FACE_POINTS; i++) {
         int k = mirror ? other[i] : i;
-        face_point p = {(float)((double)place[k].x + eyes * (double)off[2 * k]),
-                        (float)((double)place[k].y + eyes * (double)off[2 * k + 1])};
+        face_point p = {(float)((double)place[k].x + eyes * (double)told_off[2 * k]),
+                        (float)((double)place[k].y + eyes * (double)told_off[2 * k + 1])};
         out[i] = face_apply(face_invert(t), p);
     }
 }

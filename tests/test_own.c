@@ -2,6 +2,7 @@
 // same bits, and load as frozen networks; what makes photos worse, and scenes put together.
 #include "model/frozen.h"
 #include "test.h"
+#include "told_detector.h"
 #include "train/scene.h"
 #include "train/spoil.h"
 #include "train/system.h"
@@ -224,7 +225,7 @@ TEST(who_stands_beside_is_known)
     CHECK(!train_photos_read(&photos, p.data, p.marks, TRAIN_PEOPLE, &e));
     const train_cache_options o = {.out = out, .size = 64, .margin = 16};
     CHECK(!train_cache_open(&c, &photos, &o, &e) && !train_scene_open(&s, 96, &e));
-    CHECK(c && !train_faces_open(&f, c, 64, 16, NULL, &e));
+    CHECK(c && !train_faces_open(&f, c, 64, 16, NULL, false, &e));
     if (!c || !f.all.at) return;
     size_t n = train_cache_n(c);
     CHECK(f.all.n == n && f.first[n] == n); // without a detector each crop's own face alone
@@ -244,6 +245,34 @@ TEST(who_stands_beside_is_known)
     }
     CHECK(!alone && beside > 10);
     train_scene_close(&s);
+    train_faces_close(&f);
+    train_cache_close(&c);
+    train_photos_free(&photos);
+}
+
+// Landmarks that come with the photos may follow another convention than the detector's.
+TEST(own_faces_are_as_the_detector_sees_them)
+{
+    place p;
+    base_error e = {{0}};
+    train_photos photos = {0};
+    train_cache *c = NULL;
+    train_faces f = {0};
+    const char *out = test_scratch("own-seen"), *path = test_scratch("own-told.safetensors");
+    CHECK(get_ready(&p) && !base_make_dir(out, &e) && told_detector_write(path, 9, 0, false));
+    CHECK(!train_photos_read(&photos, p.data, p.marks, TRAIN_PEOPLE, &e));
+    const train_cache_options o = {.out = out, .size = 64, .margin = 16};
+    CHECK(!train_cache_open(&c, &photos, &o, &e));
+    CHECK(c && !train_faces_open(&f, c, 64, 16, path, true, &e));
+    if (!c || !f.all.at) return;
+    for (size_t i = 0; i < train_cache_n(c); i++) {
+        const face *own = &f.all.at[f.first[i]];
+        CHECK(own->score == 1);
+        for (int k = 0; k < FACE_POINTS; k++) {
+            CHECK_NEAR(own->point[k].x, told_points[2 * k], 1e-3);
+            CHECK_NEAR(own->point[k].y, told_points[2 * k + 1], 1e-3);
+        }
+    }
     train_faces_close(&f);
     train_cache_close(&c);
     train_photos_free(&photos);
@@ -273,16 +302,22 @@ TEST(a_generator_is_given_our_vectors)
     snprintf(own, sizeof own, "%s-face-id/generator.safetensors", test_scratch("own-whole"));
     snprintf(option, sizeof option, "given=%s", own);
     CHECK(base_is_file(own)); // by they_learn_and_resume_to_the_same_bits
-    const learner plain = {"simswap-toy", " id ", 1, {"steps=3", "warmup=1", "log_every=1"}};
-    learner given = plain, wrong = {"faceshifter-toy", " id ", 1, {"steps=1"}};
-    given.set[3] = wrong.set[1] = option;
-    for (int i = 0; i < 3; i++) {
-        watched w = {.name = " id "};
-        snprintf(out[i], sizeof out[i], "%s-%d", test_scratch("own-given"), i);
-        CHECK(!train(&p, i ? &given : &plain, out[i], &w, false));
-        snprintf(weights[i], sizeof weights[i], "%s/generator.safetensors", out[i]);
+    learner given = {0}, wrong = {"face-detector", " score ", 1, {option}};
+    static const char *const recipes[] = {"simswap-toy", "faceshifter-toy", "styleswap-toy",
+                                          "smoothswap-toy"};
+    for (int k = 0; k < 4; k++) {
+        const learner plain = {
+            recipes[k], " id ", 1, {"steps=3", "warmup=1", "log_every=1", "lambda_away=5"}};
+        given = plain;
+        given.set[4] = option;
+        for (int i = 0; i < 3; i++) {
+            watched w = {.name = " away "};
+            snprintf(out[i], sizeof out[i], "%s-%d%d", test_scratch("own-given"), k, i);
+            CHECK(!train(&p, i ? &given : &plain, out[i], &w, false) && w.lines > 0);
+            snprintf(weights[i], sizeof weights[i], "%s/generator.safetensors", out[i]);
+        }
+        CHECK(same_weights(weights[1], weights[2]) && !same_weights(weights[0], weights[1]));
     }
-    CHECK(same_weights(weights[1], weights[2]) && !same_weights(weights[0], weights[1]));
     watched w = {.name = " id "};
     CHECK(train(&p, &wrong, test_scratch("own-refused"), &w, false) == GUISE_BAD_ARGUMENT);
     snprintf(option, sizeof option, "given=%s", weights[0]); // no recogniser, and no space
@@ -309,6 +344,7 @@ int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(photos_are_made_worse_as_asked),
                CASE(they_learn_and_resume_to_the_same_bits), CASE(who_stands_beside_is_known),
+               CASE(own_faces_are_as_the_detector_sees_them),
                CASE(the_first_look_learns_beside_the_second),
                CASE(a_generator_is_given_our_vectors), CASE(bad_requests_are_refused));
 }

@@ -193,14 +193,19 @@ TEST(options_of_landmarks_are_checked)
 {
     base_error e = {{0}};
     train_options o;
-    const train_recipe *r = train_recipe_find("simswap-128");
-    const char *const size[] = {"lambda_points=9", "size=120"};
-    CHECK(train_options_fill(&o, r, size, 2, &e) == GUISE_BAD_ARGUMENT);
-    CHECK(strstr(e.text, "size=120"));
-    e = (base_error){{0}};
-    const char *const away[] = {"lambda_id=0", "lambda_away=2"};
-    CHECK(train_options_fill(&o, r, away, 2, &e) == GUISE_BAD_ARGUMENT);
-    CHECK(strstr(e.text, "lambda_id must be above 0"));
+    static const char *const recipes[] = {"simswap-128", "faceshifter-64", "styleswap-64",
+                                          "smoothswap-64"};
+    for (int i = 0; i < 4; i++) {
+        const train_recipe *r = train_recipe_find(recipes[i]);
+        const char *const size[] = {"lambda_points=9", "size=80", "adv_from=-1"};
+        e = (base_error){{0}};
+        CHECK(train_options_fill(&o, r, size, 3, &e) == GUISE_BAD_ARGUMENT);
+        CHECK(strstr(e.text, "size=80"));
+        e = (base_error){{0}};
+        const char *const away[] = {"lambda_id=0", "lambda_away=2"};
+        CHECK(train_options_fill(&o, r, away, 2, &e) == GUISE_BAD_ARGUMENT);
+        CHECK(strstr(e.text, "lambda_id must be above 0"));
+    }
 }
 
 int main(int argc, char **argv)

@@ -43,6 +43,7 @@ enum { NUMBERS = 2 * FACE_POINTS, AREA = FACE_CLOSER * FACE_CLOSER };
 
 typedef struct {
     face_closer_ground ground; // from the first step on
+    face_closer_ground held;   // from the first measurement on
     float *img;                // [n,3,64,64] RGB 0..1
     float *shows;              // [n,1]
     float *points;             // [n,10]
@@ -79,6 +80,7 @@ static void close(train_work *w)
 {
     state *own = w->own;
     face_closer_ground_close(&own->ground);
+    face_closer_ground_close(&own->held);
     base_free(own->img);
     base_free(own->shows);
     base_free(own->points);
@@ -133,6 +135,13 @@ static guise_status step(train_work *w, int step, base_rng *r, double value[TRAI
     return train_work_phase(w, plan, value, e);
 }
 
+static guise_status measure(train_work *w, double value[TRAIN_MEASURES], base_error *e)
+{
+    face_closer_ground *held = &((state *)w->own)->held;
+    guise_status s = held->cache ? GUISE_OK : face_closer_ground_open(held, w->held, w->o, e);
+    return s ? s : face_closer_measure(w, held, value, e);
+}
+
 static const train_recipe recipes[] = {
     {"face-closer",
      &train_face_closer,
@@ -159,5 +168,5 @@ const train_system train_face_closer = {
     .fill = fill,
     .step = step,
     .measure_names = face_closer_measures,
-    .measure = face_closer_measure,
+    .measure = measure,
 };

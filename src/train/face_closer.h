@@ -17,10 +17,12 @@ typedef struct {
 typedef struct {
     const train_cache *cache;
     train_faces faces, guesses;       // by a detector that knows; by our first look
+    const face **guess;               // of each face, or NULL
     face_closer_spot *beside, *wrong; // faces beside a crop's own; guesses that are no face
     size_t n_beside, n_wrong;
 } face_closer_ground;
-// Looks through all crops twice. Closed after an error. Errors: those of train_faces_open.
+// Looks through all crops twice, with start= alone by the first look. Closed after an error.
+// Errors: those of train_faces_open.
 guise_status face_closer_ground_open(face_closer_ground *g, const train_cache *c,
                                      const train_options *o, base_error *e);
 void face_closer_ground_close(face_closer_ground *g);
@@ -37,8 +39,10 @@ guise_status face_closer_draw(const train_work *w, const face_closer_ground *g, 
                               base_rng *r, face_closer_row row, base_error *e);
 
 // On crops of held-out people: share of faces that are seen as such, share of other places that
-// are, and distance of landmarks in distances of the eyes, all after a single look.
+// are, and distance of landmarks in distances of the eyes, all after a single look. ground is
+// theirs.
 extern const char *const face_closer_measures[];
-guise_status face_closer_measure(train_work *w, double value[TRAIN_MEASURES], base_error *e);
+guise_status face_closer_measure(train_work *w, const face_closer_ground *ground,
+                                 double value[TRAIN_MEASURES], base_error *e);
 
 #endif

@@ -13,6 +13,7 @@ void face_closer_ground_close(face_closer_ground *g)
 {
     train_faces_close(&g->faces);
     train_faces_close(&g->guesses);
+    base_free(g->guess);
     base_free(g->beside);
     base_free(g->wrong);
     *g = (face_closer_ground){0};
@@ -24,6 +25,28 @@ static bool is_wrong(const face_closer_ground *g, size_t i, size_t k)
     for (size_t j = g->faces.first[i]; j < g->faces.first[i + 1]; j++)
         if (face_overlap(&g->guesses.all.at[k], &g->faces.all.at[j]) > 0.2) return false;
     return true;
+}
+
+// Crop i's guess that lies on this face of it, the best one, or NULL.
+static const face *guess_at(const face_closer_ground *g, size_t i, const face *f)
+{
+    const face *best = NULL;
+    double most = 0.4;
+    for (size_t k = g->guesses.first[i]; k < g->guesses.first[i + 1]; k++) {
+        double o = face_overlap(&g->guesses.all.at[k], f);
+        if (o > most) best = &g->guesses.all.at[k], most = o;
+    }
+    return best;
+}
+
+static guise_status note_guesses(face_closer_ground *g, base_error *e)
+{
+    g->guess = base_alloc(g->faces.all.n, sizeof *g->guess);
+    if (!g->guess) return base_no_memory(e);
+    for (size_t i = 0; g->guesses.first && i < train_cache_n(g->cache); i++)
+        for (size_t k = g->faces.first[i]; k < g->faces.first[i + 1]; k++)
+            g->guess[k] = guess_at(g, i, &g->faces.all.at[k]);
+    return GUISE_OK;
 }
 
 static guise_status note_spots(face_closer_ground *g, base_error *e)
@@ -49,10 +72,11 @@ guise_status face_closer_ground_open(face_closer_ground *g, const train_cache *c
                                      const train_options *o, base_error *e)
 {
     *g = (face_closer_ground){.cache = c};
-    guise_status s = train_faces_open(&g->faces, c, o->size, o->shift, o->detector, e);
+    guise_status s = train_faces_open(&g->faces, c, o->size, o->shift, o->detector, false, e);
     // without a detector whoever stands beside would count as a wrong guess
     if (!s && *o->start && o->detector)
-        s = train_faces_open(&g->guesses, c, o->size, o->shift, o->start, e);
+        s = train_faces_open(&g->guesses, c, o->size, o->shift, o->start, true, e);
+    if (!s) s = note_guesses(g, e);
     if (!s) s = note_spots(g, e);
     if (s) face_closer_ground_close(g);
     return s;
@@ -71,10 +95,10 @@ static face_transform move(double angle, double k, double dx, double dy)
         {c, -s, half - c * half + s * half + dx, s, c, half - s * half - c * half + dy}};
 }
 
-// As a first look finds a face, badly or, as a second one does, well.
-static face_transform found(const face_closer_options *o, base_rng *r)
+// As a first look finds a face: turned, resized and moved by so much of what the options say.
+static face_transform found(const face_closer_options *o, double much, base_rng *r)
 {
-    double much = base_rng_uniform(r) < 0.5 ? 1 : 0.2, shift = much * o->move * FACE_CLOSER;
+    double shift = much * o->move * FACE_CLOSER;
     double angle = between(r, -1, 1) * much * o->turn * 3.14159265358979 / 180;
     double k = exp(between(r, -1, 1) * much * log(o->zoom));
     return move(angle, k, between(r, -shift, shift), between(r, -shift, shift));
@@ -143,6 +167,20 @@ static guise_status show(const train_work *w, const face_closer_ground *g, size_
     return s ? s : train_spoil(planes, FACE_CLOSER, &chances, r, e);
 }
 
+// From a crop to what the closer look sees of a face, or of a place that the first look took for
+// one: half the time as after a first look, else as after a second one, which errs little.
+static guise_status look_at(const face_closer_options *o, const face *f, const face *guess,
+                            base_rng *r, face_transform *t, base_error *e)
+{
+    bool first = base_rng_uniform(r) < 0.5, guessed = first && guess && base_rng_uniform(r) < 0.7;
+    if (!guessed || face_closer_align(t, guess->point, NULL)) {
+        guise_status s = face_closer_align(t, f->point, e);
+        if (s) return s;
+    }
+    *t = face_compose(*t, found(o, first && !guessed ? 1 : 0.2, r));
+    return GUISE_OK;
+}
+
 guise_status face_closer_draw(const train_work *w, const face_closer_ground *g, size_t i,
                               base_rng *r, face_closer_row row, base_error *e)
 {
@@ -159,9 +197,9 @@ guise_status face_closer_draw(const train_work *w, const face_closer_ground *g, 
     else if (!shows)
         any = elsewhere(&g->faces, i, side, r, &t), shows = !any;
     if (!any) {
-        guise_status s = face_closer_align(&t, at.face->point, e);
+        const face *guess = shows ? g->guess[at.face - g->faces.all.at] : NULL;
+        guise_status s = look_at(o, at.face, guess, r, &t, e);
         if (s) return s;
-        t = face_compose(t, found(o, r));
     }
     if (mirror) t = face_compose(t, flip);
     *row.shows = shows;

@@ -66,23 +66,21 @@ static void count(const look *l, bool shows, const float want[2 * FACE_POINTS], 
     }
 }
 
-guise_status face_closer_measure(train_work *w, double value[TRAIN_MEASURES], base_error *e)
+guise_status face_closer_measure(train_work *w, const face_closer_ground *ground,
+                                 double value[TRAIN_MEASURES], base_error *e)
 {
-    face_closer_ground ground = {0};
     sums t = {{0}, {0}, 0};
     look *l = base_alloc(1, sizeof *l);
-    guise_status s = l ? face_closer_ground_open(&ground, w->held, w->o, e) : base_no_memory(e);
-    if (!s) s = look_open(w, l, e);
+    guise_status s = l ? look_open(w, l, e) : base_no_memory(e);
     for (size_t i = 0; !s && i < CROPS; i++) {
         base_rng r = {SEED + (uint64_t)i};
         float shows, want[2 * FACE_POINTS];
-        s = face_closer_draw(w, &ground, i % train_cache_n(w->held), &r,
+        s = face_closer_draw(w, ground, i % train_cache_n(w->held), &r,
                              (face_closer_row){l->img, &shows, want}, e);
         if (!s) s = tg_plan_run(l->plan, e);
         if (!s) count(l, shows > 0, want, &t);
     }
     look_close(l);
-    face_closer_ground_close(&ground);
     if (s) return s;
     value[0] = t.n[1] > 0 ? t.seen[1] / t.n[1] : NAN;
     value[1] = t.n[0] > 0 ? t.seen[0] / t.n[0] : NAN;

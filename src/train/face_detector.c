@@ -213,7 +213,8 @@ static guise_status fill(train_work *w, int step, base_rng *r, base_error *e)
     guise_status s = GUISE_OK;
     (void)step;
     if (!own->faces.first)
-        s = train_faces_open(&own->faces, w->cache, w->o->size, w->o->shift, w->o->detector, e);
+        s = train_faces_open(&own->faces, w->cache, w->o->size, w->o->shift, w->o->detector, false,
+                             e);
     clear(own, n);
     for (size_t i = 0; !s && i < n; i++) {
         s = train_scene_draw(&own->scene, &so, own->clean, r, e);

@@ -116,7 +116,8 @@ guise_status face_detector_measure(train_work *w, double value[TRAIN_MEASURES], 
                               o->smallest, o->turn, o->spoil};
     look l = {0};
     sums t = {0};
-    guise_status s = train_faces_open(&faces, w->held, w->o->size, w->o->shift, w->o->detector, e);
+    guise_status s =
+        train_faces_open(&faces, w->held, w->o->size, w->o->shift, w->o->detector, false, e);
     if (!s) s = look_open(w, &l, e);
     for (int i = 0; !s && i < SCENES; i++) {
         base_rng r = {SEED + (uint64_t)i};

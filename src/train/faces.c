@@ -17,7 +17,8 @@ static face mean_box(const train_cache *c, size_t i, int size, int margin)
     return f;
 }
 
-// The crop's own face takes the box of the detection that lies on it; the others follow.
+// The crop's own face is the detection that lies on it, whose landmarks agree with those of the
+// others; those that a data set comes with may follow another convention.
 static guise_status add_crop(train_faces *f, const face_list *seen, const face *own, base_error *e)
 {
     const face *best = NULL;
@@ -26,8 +27,8 @@ static guise_status add_crop(train_faces *f, const face_list *seen, const face *
         double o = face_overlap(&seen->at[k], own);
         if (o > most) best = &seen->at[k], most = o;
     }
-    face first = *own;
-    if (best) first.x0 = best->x0, first.y0 = best->y0, first.x1 = best->x1, first.y1 = best->y1;
+    face first = best ? *best : *own;
+    first.score = own->score;
     bool ok = face_list_add(&f->all, first);
     for (size_t k = 0; ok && k < seen->n; k++)
         if (&seen->at[k] != best) ok = face_list_add(&f->all, seen->at[k]);
@@ -35,7 +36,7 @@ static guise_status add_crop(train_faces *f, const face_list *seen, const face *
 }
 
 static guise_status look(train_faces *f, const train_cache *c, int size, int margin,
-                         face_detector *d, base_error *e)
+                         face_detector *d, bool quick, base_error *e)
 {
     size_t n = train_cache_n(c);
     int side = size + 2 * margin;
@@ -46,7 +47,7 @@ static guise_status look(train_faces *f, const train_cache *c, int size, int mar
         base_image m = {
             .w = side, .h = side, .rgb = (uint8_t *)(uintptr_t)train_cache_pixels(c, i)};
         if (d)
-            s = face_detect(d, &m, &(face_detect_options){.score = doubtful, .quick = true}, &seen,
+            s = face_detect(d, &m, &(face_detect_options){.score = doubtful, .quick = quick}, &seen,
                             NULL, e);
         f->first[i] = f->all.n;
         if (!s) s = add_crop(f, &seen, &own, e);
@@ -57,13 +58,13 @@ static guise_status look(train_faces *f, const train_cache *c, int size, int mar
 }
 
 guise_status train_faces_open(train_faces *f, const train_cache *c, int size, int margin,
-                              const char *path, base_error *e)
+                              const char *path, bool quick, base_error *e)
 {
     face_detector *d = NULL;
     *f = (train_faces){.first = base_alloc(train_cache_n(c) + 1, sizeof *f->first)};
     guise_status s = f->first ? GUISE_OK : base_no_memory(e);
     if (!s && path) s = face_detector_open(&d, path, e);
-    if (!s) s = look(f, c, size, margin, d, e);
+    if (!s) s = look(f, c, size, margin, d, quick, e);
     if (!s && path) base_log("%zu crops show %zu faces", train_cache_n(c), f->all.n);
     face_detector_close(&d);
     if (s) train_faces_close(f);

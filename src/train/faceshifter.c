@@ -8,13 +8,14 @@
 #include "train/collapse.h"
 #include "train/losses.h"
 #include "train/losses_faceshifter.h"
-#include "train/system.h"
+#include "train/swap_losses.h"
 #include <string.h>
 
 typedef struct {
     double lambda_att;
     bool attached;
     const char *adversarial, *real, *rec;
+    train_swap_options swap;
 } options;
 _Static_assert(sizeof(options) <= TRAIN_OWN, "fits into train_options.own");
 
@@ -30,6 +31,7 @@ static const base_field fields[] = {
      "photos that are real to the discriminator: target or source"},
     {"rec", 0, BASE_TEXT, AT(rec), "l2",
      "reconstruction by half the squared error (l2, the paper's) or the absolute one (l1)"},
+    TRAIN_SWAP_FIELDS(options),
     {0}};
 
 static guise_status one_of(const char *key, const char *value, const char *a, const char *b,
@@ -46,14 +48,28 @@ static guise_status check(const train_options *o, base_error *e)
     guise_status s = train_bounds(bound, sizeof bound / sizeof *bound, e);
     if (!s) s = one_of("adversarial", own->adversarial, "hinge", "linear", e);
     if (!s) s = one_of("real", own->real, "target", "source", e);
-    return s ? s : one_of("rec", own->rec, "l2", "l1", e);
+    if (!s) s = one_of("rec", own->rec, "l2", "l1", e);
+    return s ? s : train_swap_check(o, &own->swap, e);
 }
 
-enum { ALL, ADV, ATT, ID, REC, KEEP, D, NORM }; // NORM, NORM + 1...: of each level
+enum {
+    ALL,
+    ADV,
+    ATT,
+    ID,
+    REC,
+    KEEP,
+    D,
+    AWAY,
+    POINTS,
+    FORM,
+    NORM
+}; // NORM, NORM + 1...: of each level
 _Static_assert(NORM + MODEL_AEI_LEVELS <= TRAIN_LOSSES, "a column for each level");
-static const char *const loss_names[] = {"loss",  "adv",   "att",   "id",    "rec",    "keep",
-                                         "d",     "norm1", "norm2", "norm3", "norm4",  "norm5",
-                                         "norm6", "norm7", "norm8", "norm9", "norm10", NULL};
+static const char *const loss_names[] = {"loss",  "adv",    "att",    "id",    "rec",   "keep",
+                                         "d",     "away",   "points", "form",  "norm1", "norm2",
+                                         "norm3", "norm4",  "norm5",  "norm6", "norm7", "norm8",
+                                         "norm9", "norm10", NULL};
 
 // Phases: the generator's four by what takes part, then the discriminator's.
 enum { WITH_ID = 1, WITH_D = 2, OF_D = 4 };
@@ -66,6 +82,7 @@ typedef struct {
     float spread[MODEL_AEI_LEVELS];
     int levels;
     train_collapse watch;
+    train_swap_losses swap;
 } state;
 
 static const model_aei_options *aei(const train_work *w) { return w->network[0].options; }
@@ -148,22 +165,20 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
     tg_graph *g = p->run.graph;
     int n = w->rows, size = w->o->size;
     tg_node *photo = train_work_image(w, g, "target");
-    tg_node *vector = tg_input(g, TG_SHAPE(n, w->batch.length), "vector");
-    tg_node *warp = tg_input(g, TG_SHAPE(n, 6), "warp"), *same = tg_input(g, TG_SHAPE(n), "same");
+    tg_node *same = tg_input(g, TG_SHAPE(n), "same");
     tg_node *keep = tg_input(g, TG_SHAPE(n, 1, size, size), "keep");
     tg_node *lambda[2] = {tg_input(g, TG_SHAPE(1), "lambda_id"),
                           tg_input(g, TG_SHAPE(1), "lambda_adv")};
     tg_node *target = to_net(w, photo);
+    train_swap_inputs in;
+    train_swap_inputs_of(&in, w, g);
     train_aei_pass pass;
-    train_aei_run(train_root(w, g), aei(w), target, vector, &pass);
+    train_aei_run(train_root(w, g), aei(w), target, in.given, &pass);
     if (!pass.levels) return tg_check(g, GUISE_BAD_ARGUMENT, e);
     build_losses(w, p, &pass, target, same, keep);
-    p->total = tg_reshape(p->total, TG_SHAPE(1));
-    if (with & WITH_ID) {
-        tg_node *v = train_identity_of(w->identity, from_net(w, pass.made), warp);
-        p->loss[ID] = tg_mean(train_identity_loss(v, vector));
-        p->total = tg_add(p->total, tg_mul(p->loss[ID], lambda[0]));
-    }
+    p->total = train_swap_add(tg_reshape(p->total, TG_SHAPE(1)), &own->swap, w, &in,
+                              from_net(w, pass.made), photo, with & WITH_ID ? lambda[0] : NULL,
+                              &p->loss[ID], &p->loss[AWAY]);
     if (with & WITH_D) {
         p->loss[ADV] = adversarial(w, g, pass.made);
         p->total = tg_add(p->total, tg_mul(p->loss[ADV], lambda[1]));
@@ -171,9 +186,8 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
     p->loss[ALL] = p->total;
     own->levels = pass.levels;
     const train_tie tie[] = {
+        TRAIN_SWAP_TIES(w, in),
         {photo, w->batch.target, false},
-        {vector, w->batch.vector, false},
-        {warp, w->batch.warp, false},
         {same, own->same, false},
         {keep, own->keep, false},
         {lambda[0], &own->weight[0], false},
@@ -241,6 +255,7 @@ static guise_status open(train_work *w, base_error *e)
     own->same = base_alloc(n, sizeof *own->same);
     own->keep = base_alloc(n * area, sizeof *own->keep);
     s = own->fake && own->same && own->keep ? GUISE_OK : base_no_memory(e);
+    if (!s) s = train_swap_losses_open(&own->swap, o, &mine->swap, e);
     if (!s) s = train_work_learn(w, 0, build_generator, o->ema > 0, e);
     if (s || o->adv_from < 0) return s;
     return train_work_learn(w, 1, build_discriminator, false, e);
@@ -252,6 +267,7 @@ static void close(train_work *w)
     tg_floats_free(w->device, own->fake);
     base_free(own->same);
     base_free(own->keep);
+    train_swap_losses_close(&own->swap);
 }
 
 // Which pairs are to be reconstructed, and how much is kept besides.
@@ -353,6 +369,7 @@ const train_system train_faceshifter = {
     .options = sizeof(options),
     .recipes = recipes,
     .loss = loss_names,
+    .gives = true,
     .state = sizeof(state),
     .check = check,
     .open = open,

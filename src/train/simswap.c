@@ -7,19 +7,17 @@
 // training class (spec/simswap.md 4.2: batch 8, two PatchGANs, 10k + 10k steps a unit nobody
 // states). Not given anywhere: the learning rate with beta1 = 0, taken from the published trainer
 // (4e-4), and the first layer m of weak feature matching, taken as 3 of 5.
-#include "train/form.h"
 #include "train/judge.h"
-#include "train/landmarks.h"
 #include "train/losses.h"
-#include "train/system.h"
+#include "train/swap_losses.h"
 #include "weights/weights.h"
 #include <string.h>
 
 typedef struct {
     const char *features; // weights of a frozen feature network of the discriminator, a file
     const char *real;     // what the discriminator takes for real: "target" or "source" photos
-    const char *form;     // a frozen face model, a file
-    double lambda_fm, lambda_gp, lambda_away, lambda_points, lambda_form;
+    double lambda_fm, lambda_gp;
+    train_swap_options swap;
     int fm_first, fm_last; // layers of feature matching, from 1; last 0: the last hidden
     int scales, gp_every;
 } options;
@@ -33,13 +31,7 @@ static const base_field fields[] = {
      "photos that are real to the discriminator: target or source"},
     {"lambda_fm", 0, BASE_REAL, AT(lambda_fm), "10", "weight of feature matching; 0: none"},
     {"lambda_gp", 0, BASE_REAL, AT(lambda_gp), "1e-5", "weight of the gradient penalty; 0: none"},
-    {"lambda_away", 0, BASE_REAL, AT(lambda_away), "0",
-     "weight of the target's identity that is left in the result (ours); 0: none"},
-    {"lambda_points", 0, BASE_REAL, AT(lambda_points), "0",
-     "weight of how far the five landmarks move, in sides of the crop (ours); 0: none"},
-    {"form", 0, BASE_TEXT, AT(form), NULL, "file of 3DDFA_V2's MobileNet, for lambda_form"},
-    {"lambda_form", 0, BASE_REAL, AT(lambda_form), "0",
-     "weight of how far pose and expression move, in deviations (ours); 0: none"},
+    TRAIN_SWAP_FIELDS(options),
     {"fm_first", 0, BASE_INT, AT(fm_first), "3", "first layer of feature matching, from 1"},
     {"fm_last", 0, BASE_INT, AT(fm_last), "0", "last layer of it; 0: the last hidden one"},
     {"scales", 0, BASE_INT, AT(scales), "2", "discriminators, each on half the size"},
@@ -50,20 +42,12 @@ static const base_field fields[] = {
 static guise_status check(const train_options *o, base_error *e)
 {
     const options *own = (const void *)o->own;
-    const train_bound bound[] = {
-        {"fm_first", own->fm_first, 1, 64},         {"fm_last", own->fm_last, 0, 64},
-        {"scales", own->scales, 1, TRAIN_SCALES},   {"gp_every", own->gp_every, 1, 1000},
-        {"lambda_away", own->lambda_away, 0, 1000}, {"lambda_points", own->lambda_points, 0, 10000},
-        {"lambda_form", own->lambda_form, 0, 1000}};
+    const train_bound bound[] = {{"fm_first", own->fm_first, 1, 64},
+                                 {"fm_last", own->fm_last, 0, 64},
+                                 {"scales", own->scales, 1, TRAIN_SCALES},
+                                 {"gp_every", own->gp_every, 1, 1000}};
     guise_status s = train_bounds(bound, sizeof bound / sizeof *bound, e);
-    if (!s && own->lambda_away > 0 && o->lambda_id <= 0)
-        s = base_fail(
-            e, GUISE_BAD_ARGUMENT,
-            "lambda_away rises with the identity loss, so that lambda_id must be above 0");
-    if (!s && own->lambda_points > 0 && o->size % 32)
-        s = base_fail(e, GUISE_BAD_ARGUMENT,
-                      "lambda_points: the detector takes multiples of 32 pixels, not size=%d",
-                      o->size);
+    if (!s) s = train_swap_check(o, &own->swap, e);
     if (!s && strcmp(own->real, "target") != 0 && strcmp(own->real, "source") != 0)
         s = base_fail(e, GUISE_BAD_ARGUMENT, "real=%s: say target or source", own->real);
     return s;
@@ -80,8 +64,7 @@ enum { WITH_ID = 1, WITH_D = 2, FIRST_D = 4 };
 typedef struct {
     float *fake;     // [batch,3,size,size]
     float weight[3]; // now: identity, adversarial, feature matching
-    train_landmarks landmarks;
-    train_form form;
+    train_swap_losses swap;
 } state;
 
 // An RGB 0..1 image as the generator's losses see it: normalised for variant c, else as it is.
@@ -117,27 +100,6 @@ static void judge(train_work *w, tg_graph *g, tg_node *made, tg_node *target, tg
     loss[FM] = sum;
 }
 
-// How much nearer the result is to the target's identity than the source is: what people who look
-// alike share costs nothing.
-static tg_node *left_of_target(tg_node *made, tg_node *source, tg_node *target)
-{
-    return tg_mean(tg_relu(tg_sub(nn_cosine(made, target), nn_cosine(source, target))));
-}
-
-// The identity's terms of the sum, with lambda its weight: the result's distance to the source and,
-// rising alike, what is left of the target.
-static tg_node *identify(train_work *w, tg_node *made, tg_node *vector, tg_node *theirs,
-                         tg_node *warp, tg_node *lambda, tg_node **loss)
-{
-    double away = ((const options *)(const void *)w->o->own)->lambda_away;
-    tg_node *v = train_identity_of(w->identity, made, warp);
-    loss[ID] = tg_mean(train_identity_loss(v, vector));
-    tg_node *sum = tg_mul(loss[ID], lambda);
-    if (away <= 0) return sum;
-    loss[AWAY] = left_of_target(v, vector, theirs);
-    return tg_add(sum, tg_mul(loss[AWAY], tg_scale(lambda, away / w->o->lambda_id)));
-}
-
 static guise_status plan_g(train_work *w, int with, base_error *e)
 {
     state *own = w->own;
@@ -146,41 +108,31 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
     if (!p->run.graph) return base_no_memory(e);
     tg_graph *g = p->run.graph;
     int n = w->rows, size = w->o->size;
-    const options *o = (const void *)w->o->own;
     tg_node *target = train_work_image(w, g, "target");
-    tg_node *vector = tg_input(g, TG_SHAPE(n, w->batch.length), "vector");
-    tg_node *given = tg_input(g, TG_SHAPE(n, w->batch.length), "given");
-    tg_node *theirs = tg_input(g, TG_SHAPE(n, w->batch.length), "theirs");
-    tg_node *warp = tg_input(g, TG_SHAPE(n, 6), "warp");
+    train_swap_inputs in;
+    train_swap_inputs_of(&in, w, g);
     tg_node *weight = tg_input(g, TG_SHAPE(n, 1, size, size), "weight");
     tg_node *lambda[3] = {tg_input(g, TG_SHAPE(1), "lambda_id"),
                           tg_input(g, TG_SHAPE(1), "lambda_adv"),
                           tg_input(g, TG_SHAPE(1), "lambda_fm")};
-    tg_node *made = train_generate(&w->network[0], train_root(w, g), target, given);
+    tg_node *made = train_generate(&w->network[0], train_root(w, g), target, in.given);
     p->loss[REC] = train_reconstruction_loss(loss_space(w, made), loss_space(w, target), weight);
     tg_node *sum = tg_reshape(p->loss[REC], TG_SHAPE(1));
-    if (with & WITH_ID)
-        sum = tg_add(sum, identify(w, made, vector, theirs, warp, lambda[0], p->loss));
-    if (o->lambda_points > 0) {
-        p->loss[POINTS] = train_landmarks_loss(&own->landmarks, made, target);
-        sum = tg_add(sum, tg_scale(p->loss[POINTS], o->lambda_points));
-    }
-    if (o->lambda_form > 0) {
-        p->loss[FORM] = train_form_loss(&own->form, made, target);
-        sum = tg_add(sum, tg_scale(p->loss[FORM], o->lambda_form));
-    }
+    sum = train_swap_add(sum, &own->swap, w, &in, made, target, with & WITH_ID ? lambda[0] : NULL,
+                         &p->loss[ID], &p->loss[AWAY]);
     if (with & WITH_D) {
         judge(w, g, made, target, p->loss);
         sum = tg_add(sum, tg_mul(p->loss[ADV], lambda[1]));
         if (p->loss[FM]) sum = tg_add(sum, tg_mul(p->loss[FM], lambda[2]));
     }
     p->total = p->loss[ALL] = sum;
-    const train_tie tie[] = {
-        {target, w->batch.target, false},    {vector, w->batch.vector, false},
-        {given, w->batch.given, false},      {theirs, w->batch.theirs, false},
-        {warp, w->batch.warp, false},        {weight, w->batch.weight, false},
-        {lambda[0], &own->weight[0], false}, {lambda[1], &own->weight[1], false},
-        {lambda[2], &own->weight[2], false}, {made, own->fake, true}};
+    const train_tie tie[] = {TRAIN_SWAP_TIES(w, in),
+                             {target, w->batch.target, false},
+                             {weight, w->batch.weight, false},
+                             {lambda[0], &own->weight[0], false},
+                             {lambda[1], &own->weight[1], false},
+                             {lambda[2], &own->weight[2], false},
+                             {made, own->fake, true}};
     return train_phase_open(w, p, tie, sizeof tie / sizeof *tie, e);
 }
 
@@ -274,32 +226,16 @@ static guise_status load_features(train_work *w, base_error *e)
     return s;
 }
 
-// The frozen networks beside the recogniser that hold the target's pose.
-static guise_status open_holders(train_work *w, base_error *e)
-{
-    const options *o = (const void *)w->o->own;
-    state *own = w->own;
-    guise_status s = GUISE_OK;
-    if (o->lambda_points > 0 && !w->o->detector)
-        return base_fail(e, GUISE_BAD_ARGUMENT,
-                         "lambda_points needs a detector, and none was found; name one");
-    if (o->lambda_form > 0 && !o->form)
-        return base_fail(e, GUISE_BAD_ARGUMENT,
-                         "lambda_form needs form=FILE, 3DDFA_V2's MobileNet as ONNX");
-    if (o->lambda_points > 0) s = train_landmarks_open(&own->landmarks, w->o->detector, e);
-    if (!s && o->lambda_form > 0) s = train_form_open(&own->form, o->form, e);
-    return s;
-}
-
 static guise_status open(train_work *w, base_error *e)
 {
     const train_options *o = w->o;
     state *own = w->own;
     size_t n = (size_t)w->rows;
-    w->batch.sources = !strcmp(((const options *)(const void *)o->own)->real, "source");
+    const options *mine = (const void *)o->own;
+    w->batch.sources = !strcmp(mine->real, "source");
     own->fake = tg_floats(w->device, n * 3 * (size_t)o->size * (size_t)o->size);
     guise_status s = own->fake ? GUISE_OK : base_no_memory(e);
-    if (!s) s = open_holders(w, e);
+    if (!s) s = train_swap_losses_open(&own->swap, o, &mine->swap, e);
     if (!s) s = train_work_learn(w, 0, build_generator, o->ema > 0, e);
     if (s || o->adv_from < 0) return s;
     s = train_work_learn(w, 1, build_discriminator, false, e);
@@ -310,8 +246,7 @@ static void close(train_work *w)
 {
     state *own = w->own;
     tg_floats_free(w->device, own->fake);
-    train_landmarks_close(&own->landmarks);
-    train_form_close(&own->form);
+    train_swap_losses_close(&own->swap);
 }
 
 static guise_status step_d(train_work *w, int step, base_rng *r, double *value, base_error *e)

@@ -13,13 +13,14 @@
 #include "train/losses.h"
 #include "train/losses_smoothswap.h"
 #include "train/losses_styleswap.h"
-#include "train/system.h"
+#include "train/swap_losses.h"
 #include <math.h>
 #include <string.h>
 
 typedef struct {
     double lambda_change, gamma;
     int lr_warmup;
+    train_swap_options swap;
 } options;
 _Static_assert(sizeof(options) <= TRAIN_OWN, "fits into train_options.own");
 
@@ -30,6 +31,7 @@ static const base_field fields[] = {
     {"gamma", 0, BASE_REAL, AT(gamma), "10",
      "weight of R1 on the discriminator, every 16 steps; 0: none"},
     {"lr_warmup", 0, BASE_INT, AT(lr_warmup), "0", "steps in which the learning rates rise"},
+    TRAIN_SWAP_FIELDS(options),
     {0}};
 
 static guise_status check(const train_options *o, base_error *e)
@@ -46,11 +48,12 @@ static guise_status check(const train_options *o, base_error *e)
     if (!s && o->adv_from >= 0 && (o->size & (o->size - 1)))
         s = base_fail(e, GUISE_BAD_ARGUMENT, "size=%d is no power of two, which stylegan2-d needs",
                       o->size);
-    return s;
+    return s ? s : train_swap_check(o, &own->swap, e);
 }
 
-enum { ALL, ID, CHANGE, REC, ADV, D, R1 };
-static const char *const loss_names[] = {"loss", "id", "change", "rec", "adv", "d", "r1", NULL};
+enum { ALL, ID, CHANGE, REC, ADV, D, R1, AWAY, POINTS, FORM };
+static const char *const loss_names[] = {"loss", "id",   "change", "rec",  "adv", "d",
+                                         "r1",   "away", "points", "form", NULL};
 
 // Phases: the generator's four by what takes part, then the discriminator's without and with R1.
 enum { WITH_ID = 1, WITH_D = 2, FIRST_D = 4 };
@@ -59,6 +62,7 @@ typedef struct {
     float *fake;     // [batch,3,size,size] RGB 0..1
     float weight[2]; // now: identity, adversarial
     double r1;       // as it was last; kept, so that a resumed log goes on
+    train_swap_losses swap;
 } state;
 
 static tg_node *signed_range(tg_node *img) { return tg_affine(img, 2, -1); }
@@ -87,32 +91,28 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
     tg_graph *g = p->run.graph;
     int n = w->rows, size = w->o->size;
     tg_node *target = train_work_image(w, g, "target");
-    tg_node *vector = tg_input(g, TG_SHAPE(n, w->batch.length), "vector");
-    tg_node *warp = tg_input(g, TG_SHAPE(n, 6), "warp");
+    train_swap_inputs in;
+    train_swap_inputs_of(&in, w, g);
     tg_node *weight = tg_input(g, TG_SHAPE(n, 1, size, size), "weight");
     tg_node *lambda[] = {tg_input(g, TG_SHAPE(1), "lambda_id"),
                          tg_input(g, TG_SHAPE(1), "lambda_adv")};
-    tg_node *made = train_generate(&w->network[0], train_root(w, g), target, vector);
+    tg_node *made = train_generate(&w->network[0], train_root(w, g), target, in.given);
     p->loss[CHANGE] = train_change_loss(signed_range(made), signed_range(target));
     tg_node *sum = tg_reshape(tg_scale(p->loss[CHANGE], o->lambda_change), TG_SHAPE(1));
     if (reconstructs(w->o)) {
         p->loss[REC] = train_reconstruction_loss(made, target, weight);
         sum = tg_add(sum, p->loss[REC]);
     }
-    if (with & WITH_ID) {
-        p->loss[ID] =
-            tg_mean(train_identity_loss(train_identity_of(w->identity, made, warp), vector));
-        sum = tg_add(sum, tg_mul(p->loss[ID], lambda[0]));
-    }
+    sum = train_swap_add(sum, &own->swap, w, &in, made, target, with & WITH_ID ? lambda[0] : NULL,
+                         &p->loss[ID], &p->loss[AWAY]);
     if (with & WITH_D) {
         nn judge = nn_root(w->learner[1].params, g, true);
         p->loss[ADV] = train_logistic_generator(verdict(w, judge, made));
         sum = tg_add(sum, tg_mul(p->loss[ADV], lambda[1]));
     }
     p->total = p->loss[ALL] = sum;
-    const train_tie tie[] = {{target, w->batch.target, false},
-                             {vector, w->batch.vector, false},
-                             {warp, w->batch.warp, false},
+    const train_tie tie[] = {TRAIN_SWAP_TIES(w, in),
+                             {target, w->batch.target, false},
                              {weight, w->batch.weight, false},
                              {lambda[0], &own->weight[0], false},
                              {lambda[1], &own->weight[1], false},
@@ -163,6 +163,9 @@ static guise_status open(train_work *w, base_error *e)
     w->kept[0] = (train_kept){"r1", &own->r1, 1};
     own->fake = tg_floats(w->device, n * 3 * (size_t)o->size * (size_t)o->size);
     guise_status s = own->fake ? GUISE_OK : base_no_memory(e);
+    if (!s)
+        s = train_swap_losses_open(&own->swap, o, &((const options *)(const void *)o->own)->swap,
+                                   e);
     if (!s) s = train_work_learn(w, 0, build_generator, o->ema > 0, e);
     if (!s && o->adv_from >= 0) s = train_work_learn(w, 1, build_discriminator, false, e);
     return s;
@@ -172,6 +175,7 @@ static void close(train_work *w)
 {
     state *own = w->own;
     tg_floats_free(w->device, own->fake);
+    train_swap_losses_close(&own->swap);
 }
 
 static guise_status step_d(train_work *w, int step, double rate, double *value, base_error *e)
@@ -314,6 +318,7 @@ const train_system train_smoothswap = {
     .options = sizeof(options),
     .recipes = recipes,
     .loss = loss_names,
+    .gives = true,
     .state = sizeof(state),
     .check = check,
     .open = open,

@@ -11,13 +11,14 @@
 #include "train/label.h"
 #include "train/losses.h"
 #include "train/losses_styleswap.h"
-#include "train/system.h"
+#include "train/swap_losses.h"
 #include <string.h>
 
 typedef struct {
     const char *parser;
     double lambda_mask, lambda_fm, id_first, half_life, r1, path;
     int mask_from, fm_side, r1_every, path_every;
+    train_swap_options swap;
 } options;
 _Static_assert(sizeof(options) <= TRAIN_OWN, "fits into train_options.own");
 
@@ -40,6 +41,7 @@ static const base_field fields[] = {
     {"path", 0, BASE_REAL, AT(path), "0", "weight of the path length, 2 in StyleGAN2; 0: none"},
     {"path_every", 0, BASE_INT, AT(path_every), "4",
      "path length in every nth step, with n times the weight, on half the batch"},
+    TRAIN_SWAP_FIELDS(options),
     {0}};
 
 static guise_status check(const train_options *o, base_error *e)
@@ -62,18 +64,19 @@ static guise_status check(const train_options *o, base_error *e)
     if (!s && o->adv_from >= 0 && strcmp(o->discriminator, "stylegan2-d") != 0)
         s = base_fail(e, GUISE_BAD_ARGUMENT, "discriminator=%s: this system takes stylegan2-d",
                       o->discriminator);
-    return s;
+    return s ? s : train_swap_check(o, &own->swap, e);
 }
 
-enum { ALL, ID, REC, ADV, FM, MASK, PATH, D, R1 };
-static const char *const loss_names[] = {"loss", "id",   "rec", "adv", "fm",
-                                         "mask", "path", "d",   "r1",  NULL};
+enum { ALL, ID, REC, ADV, FM, MASK, PATH, D, R1, AWAY, POINTS, FORM };
+static const char *const loss_names[] = {"loss", "id", "rec",  "adv",    "fm",   "mask", "path",
+                                         "d",    "r1", "away", "points", "form", NULL};
 
 // Phases: the generator's four by what takes part, its path length, the discriminator's, its R1.
 enum { WITH_ID = 1, WITH_D = 2, P_PATH = 4, P_D, P_R1 };
 
 typedef struct {
     float *fake;      // [n,3,s,s] -1..1
+    train_swap_losses swap;
     float *share;     // [n] of each pair's reconstruction
     float *truth;     // [n,1,s,s] what the mask should be
     float *noise;     // [n / 2,3,s,s]
@@ -138,8 +141,8 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
     tg_graph *g = p->run.graph;
     int n = w->rows, size = w->o->size;
     tg_node *target = train_work_image(w, g, "target");
-    tg_node *vector = tg_input(g, TG_SHAPE(n, w->batch.length), "vector");
-    tg_node *warp = tg_input(g, TG_SHAPE(n, 6), "warp");
+    train_swap_inputs in;
+    train_swap_inputs_of(&in, w, g);
     tg_node *weight = tg_input(g, TG_SHAPE(n, 1, size, size), "weight");
     tg_node *share = tg_input(g, TG_SHAPE(n, 1, 1, 1), "share");
     tg_node *truth = tg_input(g, TG_SHAPE(n, 1, size, size), "truth");
@@ -148,7 +151,7 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
                           tg_input(g, TG_SHAPE(1), "lambda_fm")};
     model_styleswap_made made;
     nn m = nn_root(w->learner[0].params, g, true);
-    model_styleswap_of(m, target, vector, w->network[0].options, &made);
+    model_styleswap_of(m, target, in.given, w->network[0].options, &made);
     track(m, &made);
     p->loss[REC] = train_reconstruction_loss(made.out, spread(target), tg_mul(weight, share));
     tg_node *sum = tg_reshape(p->loss[REC], TG_SHAPE(1));
@@ -156,23 +159,23 @@ static guise_status plan_g(train_work *w, int with, base_error *e)
         p->loss[MASK] = mask_loss(w, &made, truth);
         sum = tg_add(sum, tg_scale(p->loss[MASK], own_of(w)->lambda_mask));
     }
-    if (with & WITH_ID) {
-        tg_node *v = train_identity_of(w->identity, tg_affine(made.out, 0.5, 0.5), warp);
-        p->loss[ID] = tg_mean(train_identity_loss(v, vector));
-        sum = tg_add(sum, tg_mul(p->loss[ID], lambda[0]));
-    }
+    sum = train_swap_add(sum, &own->swap, w, &in, tg_affine(made.out, 0.5, 0.5), target,
+                         with & WITH_ID ? lambda[0] : NULL, &p->loss[ID], &p->loss[AWAY]);
     if (with & WITH_D) {
         add_verdict(w, g, made.out, spread(target), p->loss);
         sum = tg_add(sum, tg_mul(p->loss[ADV], lambda[1]));
         if (p->loss[FM]) sum = tg_add(sum, tg_mul(p->loss[FM], lambda[2]));
     }
     p->total = p->loss[ALL] = sum;
-    const train_tie tie[] = {
-        {target, w->batch.target, false},    {vector, w->batch.vector, false},
-        {warp, w->batch.warp, false},        {weight, w->batch.weight, false},
-        {share, own->share, false},          {truth, own->truth, false},
-        {lambda[0], &own->weight[0], false}, {lambda[1], &own->weight[1], false},
-        {lambda[2], &own->weight[2], false}, {made.out, own->fake, true}};
+    const train_tie tie[] = {TRAIN_SWAP_TIES(w, in),
+                             {target, w->batch.target, false},
+                             {weight, w->batch.weight, false},
+                             {share, own->share, false},
+                             {truth, own->truth, false},
+                             {lambda[0], &own->weight[0], false},
+                             {lambda[1], &own->weight[1], false},
+                             {lambda[2], &own->weight[2], false},
+                             {made.out, own->fake, true}};
     return train_phase_open(w, p, tie, sizeof tie / sizeof *tie, e);
 }
 
@@ -190,10 +193,10 @@ static guise_status plan_path(train_work *w, base_error *e)
     const model_styleswap_options *o = w->network[0].options;
     tg_shape picture = TG_SHAPE(n, 3, size, size);
     tg_node *target = tg_input(g, picture, "target"), *noise = tg_input(g, picture, "noise");
-    tg_node *vector = tg_input(g, TG_SHAPE(n, w->batch.length), "vector");
+    tg_node *given = tg_input(g, TG_SHAPE(n, w->batch.length), "given");
     tg_node *mean = tg_input(g, (tg_shape){0}, "mean");
     nn m = nn_root(w->learner[0].params, g, false);
-    tg_node *latents = nn_latents(model_styleswap_identity(m, vector, o), layers);
+    tg_node *latents = nn_latents(model_styleswap_identity(m, given, o), layers);
     model_styleswap_made made;
     train_path path;
     model_styleswap(m, spread(target), latents, o, NULL, &made);
@@ -201,7 +204,7 @@ static guise_status plan_path(train_work *w, base_error *e)
     p->loss[PATH] = path.penalty;
     p->total = tg_scale(path.penalty, own_of(w)->path * own_of(w)->path_every);
     const train_tie tie[] = {{target, w->batch.target, false},
-                             {vector, w->batch.vector, false},
+                             {given, w->batch.given, false},
                              {noise, own->noise, false},
                              {mean, &own->mean, false},
                              {path.mean, &own->next, true}};
@@ -267,6 +270,7 @@ static guise_status open(train_work *w, base_error *e)
     const char *parser = own_of(w)->parser;
     if (!s && own_of(w)->path > 0) s = train_check_half(w, e);
     if (!s && parser && *parser) s = train_label_open(&own->label, parser, e);
+    if (!s) s = train_swap_losses_open(&own->swap, w->o, &own_of(w)->swap, e);
     bool average = w->o->ema > 0 || own_of(w)->half_life > 0;
     if (!s) s = train_work_learn(w, 0, build_generator, average, e);
     if (!s && w->o->adv_from >= 0) s = train_work_learn(w, 1, build_discriminator, false, e);
@@ -281,6 +285,7 @@ static void close(train_work *w)
     base_free(own->truth);
     base_free(own->noise);
     train_label_close(&own->label);
+    train_swap_losses_close(&own->swap);
 }
 
 // The reconstruction of same-person pairs is their mean, however many a batch has; of all pairs in
@@ -480,6 +485,7 @@ const train_system train_styleswap = {
     .options = sizeof(options),
     .recipes = recipes,
     .loss = loss_names,
+    .gives = true,
     .state = sizeof(state),
     .check = check,
     .open = open,

@@ -3,7 +3,7 @@
 #define GUISE_TRAIN_TALLY_H
 #include "graph/graph.h"
 
-enum { TRAIN_TALLIES = 20 };
+enum { TRAIN_TALLIES = 24 };
 
 typedef struct {
     tg_device *device;
