@@ -80,7 +80,7 @@ bool model_face_look_closer(nn m, tg_node *img, model_face_closer *out)
 {
     static const struct {
         int out, stride;
-    } convs[] = {{16, 2}, {32, 2}, {32, 1}, {64, 2}, {64, 1}, {96, 2}, {96, 1}};
+    } convs[] = {{24, 2}, {48, 2}, {48, 1}, {96, 2}, {96, 1}, {120, 2}, {120, 1}};
     if (!img) return false;
     tg_shape s = tg_shape_of(img);
     if (s.rank != 4 || s.dim[1] != 3 || s.dim[2] != MODEL_CLOSER || s.dim[3] != MODEL_CLOSER) {

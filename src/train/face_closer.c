@@ -146,9 +146,9 @@ static const train_recipe recipes[] = {
     {"face-closer",
      &train_face_closer,
      "our detector's closer look at each face; start=FILE: a detector whose first look is trained",
-     {"generator=face-detector", "size=128", "shift=48", "batch=64", "steps=16000", "lr=2e-3",
-      "beta1=0.9", "beta2=0.999", "ema=0.999", "decay=8000", "adv_from=-1", "sample_every=0",
-      "measure_every=1000", "save_every=500", NULL}},
+     {"generator=face-detector", "size=128", "shift=64", "batch=64", "steps=36000", "lr=2e-3",
+      "beta1=0.9", "beta2=0.999", "ema=0.999", "decay=16000", "adv_from=-1", "sample_every=0",
+      "measure_every=2000", "save_every=1000", "spoil=0.6", NULL}},
     {0}};
 
 const train_system train_face_closer = {
