@@ -7,8 +7,8 @@ set -eu
 data=$(realpath "$1")
 cd "$(dirname "$0")/.."
 program=$(realpath "${2:-build/release/guise}")
-GUISE_WEIGHTS=$PWD/weights GUISE_MODELS=$(realpath "${GUISE_MODELS:-../shared/models}")
-export GUISE_WEIGHTS GUISE_MODELS
+export GUISE_WEIGHTS="$PWD/weights" # networks of others: GUISE_MODELS, see doc/others.md
+[ -z "${GUISE_MODELS:-}" ] || GUISE_MODELS=$(realpath "$GUISE_MODELS")
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 (cd "$(dirname "$data")" && # so that paths in the page are those of anybody

@@ -61,11 +61,13 @@ const cli_command cmd_models = {
     .name = "models",
     .args = "",
     .summary = "which weights are there: size, licence, SHA-256",
-    .notes = "Weights of ours - generators, detector, recogniser, face mask - are looked for in\n"
-             "$GUISE_WEIGHTS, then in weights/ beside the program and here; networks of others in\n"
-             "$GUISE_MODELS, ~/.local/share/guise/models, models/, ../shared/models. Numbers are\n"
-             "those of NAME.md beside the weights. Exit status 1: a file does not have the known\n"
-             "bytes, by SHA256SUMS beside it or by what is known of it; no command uses it then.",
+    .notes =
+        "Weights of ours - generators, detector, recogniser, face mask - are looked for in\n"
+        "$GUISE_WEIGHTS, then in weights/ beside the program, in share/guise/weights where it is\n"
+        "installed, and in weights/ here; networks of others in $GUISE_MODELS,\n"
+        "~/.local/share/guise/models and models/: doc/others.md says where from. Numbers are\n"
+        "those of NAME.md beside the weights. Exit status 1: a file does not have the known\n"
+        "bytes, by SHA256SUMS beside it or by what is known of it; no command uses it then.",
     .example = "  guise models --json -",
     .least = 0,
     .most = 0,

@@ -24,8 +24,12 @@ static const base_field table[] = {
     {"licence", 0, BASE_TEXT, AT(train.licence), NULL, "terms of the result, for its card"},
     {"commit", 0, BASE_TEXT, AT(train.commit), NULL, "version of the program, for the card"},
     CLI_DEVICE,
-    CLI_DETECTOR,
-    CLI_RECOGNISER,
+    {"detector", 0, BASE_TEXT, AT(config.detector), NULL,
+     "file, or name, of what finds faces where there are no landmarks; default: ours; for our "
+     "detector's own recipes yunet_n_dynamic.onnx"},
+    {"recogniser", 0, BASE_TEXT, AT(config.recogniser), NULL,
+     "file, or name, of what teaches identity; default: face_reid_0095.onnx where it is, else "
+     "ours"},
     CLI_JSON,
     {0}};
 

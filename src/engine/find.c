@@ -1,6 +1,7 @@
 // find.c -- where weights and other networks lie on this machine.
 #include "engine/engine.h"
 #include "model/card.h"
+#include <dlfcn.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,26 +17,29 @@ static bool add_dir(base_names *dirs, const char *base, const char *tail)
     return ok;
 }
 
-// Directory of the running program; "." where that cannot be known.
-static void program_dir(char dir[PATH_MAX])
+// Where a file's directory, as installed or as built, has weights.
+static bool add_around(base_names *dirs, char file[PATH_MAX])
 {
-    ssize_t n = readlink("/proc/self/exe", dir, PATH_MAX - 1);
-    dir[n > 0 ? n : 0] = 0;
-    char *slash = strrchr(dir, '/');
-    if (slash)
-        *slash = 0;
-    else
-        snprintf(dir, PATH_MAX, ".");
+    char *slash = strrchr(file, '/');
+    if (!slash) return true;
+    *slash = 0;
+    return add_dir(dirs, file, "weights") && add_dir(dirs, file, "../weights") &&
+           add_dir(dirs, file, "../../weights") && add_dir(dirs, file, "../share/guise/weights") &&
+           add_dir(dirs, file, "../../share/guise/weights"); // lib/TRIPLET, as Debian has it
 }
 
 bool find_weights_dirs(base_names *dirs)
 {
-    char dir[PATH_MAX];
-    program_dir(dir);
+    static const char here;
+    char program[PATH_MAX] = "", library[PATH_MAX] = "";
     const char *set = getenv("GUISE_WEIGHTS");
-    return (!set || !*set || add_dir(dirs, set, "")) && add_dir(dirs, dir, "../weights") &&
-           add_dir(dirs, dir, "../../weights") && add_dir(dirs, dir, "../share/guise/weights") &&
-           add_dir(dirs, "weights", "");
+    ssize_t n = readlink("/proc/self/exe", program, PATH_MAX - 1);
+    program[n > 0 ? n : 0] = 0;
+    Dl_info of;
+    if (!dladdr(&here, &of) || !of.dli_fname || !realpath(of.dli_fname, library)) *library = 0;
+    bool apart = strcmp(program, library) != 0; // libguise.so in somebody's program
+    return (!set || !*set || add_dir(dirs, set, "")) && add_around(dirs, program) &&
+           (!apart || add_around(dirs, library)) && add_dir(dirs, "weights", "");
 }
 
 static bool model_dirs(base_names *dirs)

@@ -80,17 +80,18 @@ static guise_model *add_card(model_list *l, const char *name, const char *path)
     return m;
 }
 
-// Rows "| measure | value |" between these lines of a card, without the table's head, as
+// Rows "| measure | value |" of the first table between these lines of a card, without its head, as
 // "measure value; measure value"; returned to you. NULL: none. False: out of memory.
 static bool join_numbers(const char *text, const char *end, char **out)
 {
     const char *at = text;
-    int row = 0;
+    int row = 0; // of the table
     *out = NULL;
     for (const char *stop; at < end; at = stop + 1) {
         if (!(stop = memchr(at, '\n', (size_t)(end - at)))) stop = end;
         char line[200], what[120], value[80];
         snprintf(line, sizeof line, "%.*s", (int)(stop - at), at);
+        if (line[0] != '|' && row) break;
         if (line[0] != '|' || row++ < 2) continue;
         if (sscanf(line, "| %119[^|] | %79[^|] |", what, value) != 2) continue;
         for (size_t n = strlen(what); n && what[n - 1] == ' ';) what[--n] = 0;

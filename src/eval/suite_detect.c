@@ -5,6 +5,7 @@
 #include "eval/files.h"
 #include "eval/statistics.h"
 #include "eval/suites.h"
+#include "eval/teachers.h"
 #include "media/media.h"
 #include <math.h>
 #include <string.h>
@@ -21,7 +22,8 @@ static const base_field fields[] = {
     {"detectors", 0, BASE_TEXT, AT(detectors), NULL,
      "detectors to measure, several with commas between; default: --detector"},
     {"reference", 0, BASE_TEXT, AT(reference), NULL,
-     "detector whose faces are taken as what there is, YuNet for instance"},
+     "detector whose faces are taken as what there is, a file or a name; default: "
+     "yunet_n_dynamic.onnx"},
     {"photos", 0, BASE_INT, AT(photos), "1000", "photos at most, drawn by the seed"},
     {"group", 0, BASE_INT, AT(group), "1", "photos in one picture, 1 to 64"},
     {"side", 0, BASE_INT, AT(side), "640",
@@ -66,6 +68,7 @@ typedef struct {
 typedef struct {
     const eval_call *c;
     const options *o;
+    char *reference; // its file
     eval_report *r;
     eval_album album;
     int *order;
@@ -181,12 +184,12 @@ static bool go_on(work *w, size_t done, const char *line)
 static guise_status make_pictures(work *w, base_error *e)
 {
     face_detector *d = NULL;
-    guise_status s = face_detector_open(&d, w->o->reference, e);
+    guise_status s = face_detector_open(&d, w->reference, e);
     for (size_t i = 0; !s && i < w->n && go_on(w, i, NULL); i++) s = make_picture(w, d, i, e);
     face_detector_close(&d);
     if (!s && !*w->c->stopped && !w->faces)
-        s = base_fail(e, GUISE_NO_FACE, "%s finds no face in %s that it is sure of",
-                      w->o->reference, w->c->data);
+        s = base_fail(e, GUISE_NO_FACE, "%s finds no face in %s that it is sure of", w->reference,
+                      w->c->data);
     return s;
 }
 
@@ -310,10 +313,7 @@ static guise_status measure(void *user, const char *file, base_error *e)
 
 static guise_status check(const eval_call *c, const options *o, base_error *e)
 {
-    if (!c->data || !o->reference)
-        return base_fail(e, GUISE_BAD_ARGUMENT,
-                         "say where photos are with --data, and which detector is believed with "
-                         "--reference");
+    if (!c->data) return base_fail(e, GUISE_BAD_ARGUMENT, "say where photos are with --data");
     if (o->photos < 1 || o->group < 1 || o->group > 64 || o->side < 0 || o->side > 8192 ||
         (o->group > 1 && o->side < 32 * o->group) || !(o->unsure > 0) || !(o->sure >= o->unsure))
         return base_fail(e, GUISE_BAD_ARGUMENT,
@@ -329,11 +329,12 @@ static guise_status run(const eval_call *c, const void *given, eval_report *r, b
     const char *from = o->detectors ? o->detectors : c->detector;
     guise_status s = check(c, o, e);
     r->title = "Detection: faces found, false alarms, landmarks";
+    if (!s) s = eval_choose(c, o->reference, "yunet_n_dynamic.onnx", true, &w.reference, e);
     if (!s) s = eval_album_open(&w.album, c->data, c->landmarks, false, e);
     if (!s) s = choose(&w, e);
     if (!s) s = make_pictures(&w, e);
-    if (!s && !*c->stopped) s = measure(&w, o->reference, e);
-    if (!s && !*c->stopped && from && strcmp(from, o->reference) != 0)
+    if (!s && !*c->stopped) s = measure(&w, w.reference, e);
+    if (!s && !*c->stopped && from && strcmp(from, w.reference) != 0)
         s = eval_each_file(from, measure, &w, e);
     if (!s && !*c->stopped) {
         r->data = eval_text(r, "%s: %zu pictures of %d photo%s, %zu faces", c->data, w.n, o->group,
@@ -348,6 +349,7 @@ static guise_status run(const eval_call *c, const void *given, eval_report *r, b
         base_image_free(&w.at[i].image);
         eval_faces_free(&w.at[i].there);
     }
+    base_free(w.reference);
     base_free(w.at);
     base_free(w.order);
     eval_album_close(&w.album);

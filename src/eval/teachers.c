@@ -23,11 +23,12 @@ guise_status eval_choose(const eval_call *c, const char *named, const char *usua
                          char **path, base_error *e)
 {
     base_error why = {{0}};
-    *path = named ? base_copy_text(named) : NULL;
-    if (named) return *path ? GUISE_OK : base_no_memory(e);
-    guise_status s = c->find(c->user, usual, path, &why);
+    bool file = named && (base_is_file(named) || strchr(named, '/')); // else a name to be found
+    *path = file ? base_copy_text(named) : NULL;
+    if (file) return *path ? GUISE_OK : base_no_memory(e);
+    guise_status s = c->find(c->user, named ? named : usual, path, &why);
     if (s == GUISE_NO_MEMORY) return base_no_memory(e);
-    return s && must ? base_fail(e, s, "%s", why.text) : GUISE_OK;
+    return s && (must || named) ? base_fail(e, s, "%s", why.text) : GUISE_OK;
 }
 
 guise_status eval_refuse_teachers(const eval_call *c, const base_tensors *card, const char *taker,

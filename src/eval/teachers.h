@@ -6,8 +6,8 @@
 
 // "a/b.onnx" -> "b"
 void eval_stem(const char *path, char stem[64]);
-// The file that was named; else the one that is found by its usual name; NULL where it may be
-// missing and is. Errors: those of finding it; GUISE_NO_MEMORY.
+// The file that was named, or is found by the name given; else the one that is found by its usual
+// name; NULL where it may be missing and is. Errors: those of finding it; GUISE_NO_MEMORY.
 guise_status eval_choose(const eval_call *c, const char *named, const char *usual, bool must,
                          char **path, base_error *e);
 // A teacher among judges (NULL: none there) is an error without c->force, GUISE_BAD_ARGUMENT, with
