@@ -243,7 +243,7 @@ int cpu_direct_run(cpu_direct *c, const float *a, const float *b, const float *b
     if (!e && c->bias) e = dnnl_memory_set_data_handle(c->bias, (void *)(uintptr_t)bias);
     if (!e) e = move(c, &c->a, false);
     if (!e && !(c->keep && c->packed)) e = move(c, &c->b, false);
-    c->packed = true;
+    if (!e) c->packed = true;
     dnnl_exec_arg_t arg[] = {{c->arg_a, c->a.reorder ? c->a.inside : c->a.user},
                              {c->arg_b, c->b.reorder ? c->b.inside : c->b.user},
                              {c->arg_out, c->out.reorder ? c->out.inside : c->out.user},

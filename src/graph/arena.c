@@ -30,7 +30,7 @@ bool plan_arena_grow(tg_arena *a, size_t bytes)
     if (bytes <= a->bytes) return true;
     base_free(a->data); // first: both at once could be too much
     a->bytes = 0;
-    a->data = base_aligned(bytes);
+    a->data = base_aligned(bytes); // NULL: a run of whoever shares it asks again
     if (a->data) a->bytes = bytes;
     return a->data != NULL;
 }

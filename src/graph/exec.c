@@ -29,7 +29,10 @@ guise_status tg_plan_bind(tg_plan *p, const tg_node *x, float *data, base_error 
     if (x->op && (x->id >= p->n_nodes || !p->note[x->id].output))
         return base_fail(e, GUISE_BAD_ARGUMENT, "bind: %s is neither a leaf nor an output",
                          x->op->name);
-    if (x->id < p->n_nodes) p->bound[x->id] = data;
+    if (x->id >= p->n_nodes || p->bound[x->id] == data) return GUISE_OK;
+    p->bound[x->id] = data;
+    if (p->fixed_done && p->note[x->id].fixed)
+        tg_plan_params_changed(p); // what was kept is of the old array
     return GUISE_OK;
 }
 
@@ -156,6 +159,7 @@ guise_status tg_plan_run(tg_plan *p, base_error *e)
 {
     if (p->on) return plan_device_run(p, e);
     guise_status s = complete(p, e);
+    if (!s && !plan_arena_grow(p->arena, p->scratch_at + p->scratch_bytes)) s = base_no_memory(e);
     if (!s && p->options.fast && !p->options.train && !p->chosen) s = plan_choose_precision(p, e);
     for (size_t i = p->fixed_done ? p->n_fixed : 0; !s && i < p->n_steps; i++) {
         plan_step *t = &p->step[i];

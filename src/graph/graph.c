@@ -136,7 +136,7 @@ bool tg_same(tg_shape a, tg_shape b)
 const char *tg_shape_text(tg_shape s, char text[128])
 {
     int n = snprintf(text, 128, "[");
-    for (int i = 0; i < s.rank; i++)
+    for (int i = 0; i < s.rank && i < TG_MAX_RANK; i++)
         n += snprintf(text + n, (size_t)(128 - n), i ? ",%lld" : "%lld", (long long)s.dim[i]);
     snprintf(text + n, (size_t)(128 - n), "]");
     return text;

@@ -41,7 +41,7 @@ static signed char own_layout(const tg_plan *p, const tg_node *y)
             signed char k = p->note[y->in[i]->id].layout;
             if (k > l) l = k;
         }
-    return l < 0 && y->op->map ? 1 : l;
+    return l < 0 && (y->op->map || y->op == &tg_op_sum_to) ? 1 : l; // which makes an array
 }
 
 static void notes(tg_plan *p, tg_node *const out[], int n)
@@ -113,11 +113,15 @@ int plan_padded_input(const tg_node *conv)
     return conv->op == &tg_op_conv2d ? 0 : conv->op == &tg_op_conv2d_dw ? 1 : PLAN_NONE;
 }
 
-// The reflection padding that convolution y reads as its x and nothing else; or NULL.
+// The reflection padding that convolution y reads as its x and nothing else; or NULL. Backends pad
+// with zeros or by reflection, not with both.
 static const tg_node *padding_of(const tg_node *y)
 {
+    static const char *const sides[] = {"top", "left", "bottom", "right"};
     int i = plan_padded_input(y);
     if (i == PLAN_NONE || y->in[i]->op != &tg_op_reflect_pad || y->in[0] == y->in[1]) return NULL;
+    for (int k = 0; k < 4; k++)
+        if (tg_arg(y, sides[k], 0) != 0) return NULL;
     return y->in[i];
 }
 

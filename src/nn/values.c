@@ -98,6 +98,10 @@ static guise_status check(const nn_params *p, const base_tensors *t, bool strict
         const base_tensor *x = base_tensors_find(t, r->e.name);
         char have[128], want[128];
         found += x != NULL;
+        if (x && x->rank > TG_MAX_RANK)
+            return base_fail(e, GUISE_BAD_FILE,
+                             "the weights have %s with %d dimensions, more than %d", r->e.name,
+                             x->rank, TG_MAX_RANK);
         if (!x && strict)
             return base_fail(e, GUISE_BAD_FILE,
                              "the weights lack %s, which this network needs; is the file for "

@@ -22,7 +22,7 @@ static guise_status build(train_label *l, const base_tensors *t, base_error *e)
     l->logits = out;
     s = nn_settle(l->params, 1, e);
     if (!s) s = nn_load(l->params, t, false, e);
-    if (!s) s = tg_plan_open(&l->plan, l->graph, &out, 1, NULL, e);
+    if (!s) s = tg_plan_open(&l->plan, l->graph, &out, 1, &(tg_plan_options){.train = true}, e);
     if (!s) s = nn_bind(l->params, l->graph, l->plan, e);
     return s ? s : tg_plan_bind(l->plan, img, l->img, e);
 }

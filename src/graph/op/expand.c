@@ -102,9 +102,25 @@ static tg_node *make(const tg_op *op, tg_node *x, tg_shape to)
     return tg_make(op, 1, (tg_node *[]){x}, &all, sizeof all);
 }
 
+// s with leading ones, of this rank. Rank 4 alone has a layout of its own (plan.c), so that the two
+// sides of an op must agree in rank, but where there is one element.
+static bool differs(tg_shape s, int rank)
+{
+    return s.rank < rank && rank <= TG_MAX_RANK && tg_count(s) > 1;
+}
+
+static tg_shape widened(tg_shape s, int rank)
+{
+    tg_shape w = {.rank = rank};
+    for (int i = 0; i < rank; i++) w.dim[i] = tg_dim_at(s, i, rank);
+    return w;
+}
+
 tg_node *tg_expand(tg_node *x, tg_shape to)
 {
-    return !x || tg_same(x->shape, to) ? x : make(&tg_op_expand, x, to);
+    if (!x || tg_same(x->shape, to)) return x;
+    if (differs(x->shape, to.rank)) x = tg_reshape(x, widened(x->shape, to.rank));
+    return make(&tg_op_expand, x, to);
 }
 
 static const char *sum_to_shape(const tg_node *y, tg_shape *out)
@@ -231,7 +247,9 @@ TG_OP(sum_to, "add up along dims that become 1", .shape = sum_to_shape, .vjp = s
 
 tg_node *tg_sum_to(tg_node *x, tg_shape to)
 {
-    return !x || tg_same(x->shape, to) ? x : make(&tg_op_sum_to, x, to);
+    if (!x || tg_same(x->shape, to)) return x;
+    if (!differs(to, x->shape.rank)) return make(&tg_op_sum_to, x, to);
+    return tg_reshape(tg_sum_to(x, widened(to, x->shape.rank)), to);
 }
 
 tg_node *tg_sum(tg_node *x) { return tg_sum_to(x, (tg_shape){0}); }
