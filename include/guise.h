@@ -124,11 +124,11 @@ typedef struct {
 guise_status guise_swap_photo(guise_engine *g, const char *const source[], size_t n,
                               const char *target, const char *out, const guise_swap_options *o,
                               guise_swap_report *report);
-// In memory: change one face of a photo in place, or make a swapped crop from a crop.
+// In memory: change one face of a photo in place, or make a swapped crop; both are marked so.
 guise_status guise_swap_face(guise_engine *g, guise_image *m, const guise_face *f,
                              const guise_identity *id, const guise_swap_options *o);
 guise_status guise_swap_crop(guise_engine *g, const guise_image *crop, const guise_identity *id,
-                             guise_image *out);
+                             guise_image *out); // id NULL: for a generator of one face
 
 // ---- Networks by name.
 // clang-format off

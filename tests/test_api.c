@@ -2,6 +2,7 @@
 #include "guise.h"
 #include "test.h"
 #include "tiny.h" // makes the files
+#include <pthread.h>
 
 static const char *file(const char *name) // in the scratch directory, which is filled once
 {
@@ -138,6 +139,76 @@ TEST(a_crop_is_swapped_and_another_identity_gives_another_picture)
     guise_close(&g);
 }
 
+// Whoever writes what was made in memory, and however, it is marked.
+TEST(what_is_made_in_memory_is_marked)
+{
+    guise_engine *g = open_tiny();
+    guise_image crop, made = {0}, again;
+    guise_identity id;
+    CHECK(guise_image_read(g, file("crop.png"), &crop) == GUISE_OK);
+    CHECK(guise_identity_read(g, file("face.safetensors"), &id) == GUISE_OK);
+    CHECK(guise_swap_crop(g, &crop, &id, &made) == GUISE_OK);
+    CHECK(crop.mark == GUISE_PLAIN && made.mark == GUISE_SWAPPED);
+    CHECK(guise_image_write(g, &made, test_scratch("made.jpg"), GUISE_PLAIN) == GUISE_OK);
+    CHECK(guise_image_read(g, test_scratch("made.jpg"), &again) == GUISE_OK);
+    CHECK(again.mark == GUISE_SWAPPED);
+    guise_image_free(&again);
+    guise_image_free(&made);
+    CHECK(guise_swap_crop(g, &crop, NULL, &made) == GUISE_BAD_ARGUMENT); // it takes an identity
+    CHECK(strstr(guise_message(g), "needs an identity"));
+    guise_image_free(&crop);
+    guise_identity_free(&id);
+    guise_close(&g);
+}
+
+static void *count_threads(void *n)
+{
+    guise_engine *g = NULL;
+    guise_machine m;
+    if (!guise_open(&g, NULL) && !guise_doctor(g, &m)) *(int *)n = m.threads;
+    guise_close(&g);
+    return NULL;
+}
+
+TEST(threads_are_set_for_the_whole_process)
+{
+    for (int want = 3; want >= 1; want -= 2) {
+        pthread_t other;
+        int n = 0;
+        guise_set_threads(want);
+        CHECK(!pthread_create(&other, NULL, count_threads, &n));
+        CHECK(!pthread_join(other, NULL));
+        CHECK(n == want);
+    }
+    guise_set_threads(0);
+}
+
+TEST(options_that_would_do_nothing_are_refused)
+{
+    guise_engine *g = open_tiny();
+    char from[1024], out[1024]; // names in the scratch directory are used in turn
+    snprintf(from, sizeof from, "%s", file("face.safetensors"));
+    snprintf(out, sizeof out, "%s", test_scratch("refused.png"));
+    const char *const source[] = {from};
+    const guise_swap_options bad[] = {{.aligned = true, .all = true},
+                                      {.aligned = true, .mask = "oval"},
+                                      {.aligned = true, .plain = true}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CHECK(guise_swap_photo(g, source, 1, file("crop.png"), out, &bad[i], NULL) ==
+              GUISE_BAD_ARGUMENT);
+    const guise_swap_options aligned = {.aligned = true};
+    CHECK(guise_swap_photo(g, source, 1, file("crop.png"), test_scratch("no/x.png"), &aligned,
+                           NULL) == GUISE_IO);
+    CHECK(strstr(guise_message(g), "its folder is not there"));
+    CHECK(!exists(out));
+    guise_close(&g);
+    CHECK(!guise_open(&g, &(guise_config){.model = "tiny", .weights = file("tiny.safetensors")}));
+    CHECK(guise_swap_photo(g, source, 1, file("crop.png"), out, &aligned, NULL) ==
+          GUISE_BAD_ARGUMENT);
+    CHECK(strstr(guise_message(g), "leave one out"));
+    guise_close(&g);
+}
+
 // A face without a detector: points where a frontal one has them.
 static guise_face face_at(float x, float y, float side)
 {
@@ -271,6 +342,8 @@ int main(int argc, char **argv)
                CASE(a_photo_survives_png), CASE(identities_have_cosines_and_means),
                CASE(a_saved_face_comes_back),
                CASE(a_crop_is_swapped_and_another_identity_gives_another_picture),
+               CASE(what_is_made_in_memory_is_marked), CASE(threads_are_set_for_the_whole_process),
+               CASE(options_that_would_do_nothing_are_refused),
                CASE(a_face_is_swapped_in_place_and_nothing_else_changes),
                CASE(crops_are_aligned_by_points), CASE(a_failed_swap_writes_nothing),
                CASE(networks_and_recipes_are_listed), CASE(an_allocation_that_fails_is_an_error));

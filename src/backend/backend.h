@@ -70,6 +70,7 @@ typedef struct {
 } cpu_facts;
 void cpu_describe(cpu_facts *f);
 void cpu_set_threads(int n); // for the whole process; 0: all cores
+void cpu_take_threads(void); // for the calling thread, as it was set last; nothing where it was not
 // Threads of process `rank` of so many on this machine: its share of the cores, unless
 // OMP_NUM_THREADS or cpu_set_threads have said so. Call before there are other threads.
 void cpu_share_cores(int rank, int of);

@@ -2,6 +2,7 @@
 #include "backend/dnnl_shim.h"
 #include <omp.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,7 +27,20 @@ void cpu_describe(cpu_facts *f)
     *f = (cpu_facts){v->major, v->minor, v->patch, omp_get_max_threads(), isa};
 }
 
-void cpu_set_threads(int n) { omp_set_num_threads(n > 0 ? n : omp_get_num_procs()); }
+static atomic_int threads; // 0: as OpenMP has it
+
+void cpu_set_threads(int n)
+{
+    atomic_store(&threads, n > 0 ? n : omp_get_num_procs());
+    cpu_take_threads();
+}
+
+// OpenMP keeps the number for each thread of the program by itself.
+void cpu_take_threads(void)
+{
+    int n = atomic_load(&threads);
+    if (n && omp_get_max_threads() != n) omp_set_num_threads(n);
+}
 
 // Has the launcher been told where to bind processes? Open MPI 4 and 5 hand that down so.
 static bool bound_by_wish(void)

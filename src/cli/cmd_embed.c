@@ -1,5 +1,6 @@
 // cmd_embed.c -- guise embed: who the faces are, as vectors; and saved faces.
 #include "cli/cli.h"
+#include <string.h>
 
 typedef struct {
     guise_config config;
@@ -91,9 +92,18 @@ static guise_status save(collection *c)
     return s;
 }
 
+static bool names_face(const char *path) // as guise swap tells a saved face from a photo
+{
+    size_t n = strlen(path), ending = strlen(".safetensors");
+    return n > ending && !strcmp(path + n - ending, ".safetensors");
+}
+
 static int run(const cli_call *call)
 {
-    collection c = {.o = call->options, .report = json_array()};
+    const options *o = call->options;
+    if (o->output && !names_face(o->output))
+        return cli_usage("embed", "%s: a saved face is named *.safetensors", o->output);
+    collection c = {.o = o, .report = json_array()};
     c.largest = base_alloc((size_t)call->n, sizeof *c.largest);
     guise_status s = c.largest ? guise_open(&c.g, &c.o->config) : GUISE_NO_MEMORY;
     int code = s ? cli_fail("embed", s, "out of memory") : 0;

@@ -24,7 +24,6 @@ static const base_field table[] = {
     {"weights", 'w', BASE_TEXT, AT(config.weights), NULL, "file with the generator"},
     {"landmarks", 0, BASE_TEXT, AT(eval.landmarks), NULL,
      "five points of each photo; default: DATA_landmarks5.txt where it is there"},
-    CLI_DEVICE,
     CLI_DETECTOR,
     CLI_RECOGNISER,
     CLI_JSON,

@@ -157,6 +157,8 @@ static int run(const cli_call *c)
         return cli_usage("net", "say list, sizes, info, run or export, not '%s'", verb);
     if (every && c->n > 1) return cli_usage("net", "sizes takes no argument");
     if (c->n < 2 && !every) return cli_usage("net", "say which network; try: guise net list");
+    if ((o->only && !write) || (o->grad && (write || describe)))
+        return cli_usage("net", "--only goes with export, --grad with run alone");
     guise_net_options n = {.weights = o->weights,
                            .set = c->set,
                            .n_set = c->n_set,

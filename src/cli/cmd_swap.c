@@ -41,7 +41,10 @@ static const base_field table[] = {
 static json_t *report(const cli_call *c, const options *o, const guise_swap_report *r)
 {
     json_t *sources = json_array();
-    for (int i = 0; i < c->n - 1; i++) json_array_append_new(sources, json_string(c->arg[i]));
+    bool named = true;
+    for (int i = 0; i < c->n - 1; i++)
+        named &= !json_array_append_new(sources, json_string(c->arg[i]));
+    if (!named) return json_decref(sources), NULL; // which is said as other names are
     json_t *seconds = json_pack("{s:f,s:f,s:f,s:f}", "detect", r->seconds[0], "identify",
                                 r->seconds[1], "swap", r->seconds[2], "all", r->seconds[3]);
     json_t *all = json_pack(

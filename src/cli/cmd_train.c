@@ -67,6 +67,7 @@ static int list_recipes(const char *json)
 
 // What progress knows between calls.
 typedef struct {
+    FILE *to; // of its lines
     bool terminal;
     int first; // step of the first call, less one
     bool started;
@@ -77,19 +78,20 @@ typedef struct {
 static bool progress(void *user, const guise_progress *p)
 {
     state *st = user;
-    if (p->steps > 0 && !st->started) *st = (state){st->terminal, p->step - 1, true, 0, 0};
+    if (p->steps > 0 && !st->started) *st = (state){st->to, st->terminal, p->step - 1, true, 0, 0};
     if (p->steps > 0) st->step = p->step, st->steps = p->steps;
     if (p->line)
-        printf("%s%s\n", st->terminal ? "\r\033[K" : "", p->line);
+        fprintf(st->to, "%s%s\n", st->terminal ? "\r\033[K" : "", p->line);
     else if (st->terminal && p->steps > 0 && p->step > st->first) {
         static const char *const bar = "##############################";
         char left[32];
         int n = (int)(30.0 * p->step / p->steps);
         double each = p->seconds / (p->step - st->first);
-        printf("\r[%-30.*s] %d of %d, %.1f photos/s, %s left\033[K", n < 30 ? n : 30, bar, p->step,
-               p->steps, p->photos_per_second, cli_duration(each * (p->steps - p->step), left));
+        fprintf(st->to, "\r[%-30.*s] %d of %d, %.1f photos/s, %s left\033[K", n < 30 ? n : 30, bar,
+                p->step, p->steps, p->photos_per_second,
+                cli_duration(each * (p->steps - p->step), left));
     }
-    fflush(stdout);
+    fflush(st->to);
     return !cli_stopped();
 }
 
@@ -119,7 +121,8 @@ static int run(const cli_call *c)
     if (!c->n) return cli_usage("train", "say which recipe; try: guise train --list");
     if ((!o->train.data && !names_photos(c)) || !o->train.out)
         return cli_usage("train", "say where photos are with --data and where to write with --out");
-    state st = {.terminal = isatty(STDOUT_FILENO)};
+    state st = {.to = cli_text(o->json) ? stdout : stderr}; // JSON stands alone
+    st.terminal = isatty(fileno(st.to));
     guise_train_options t = o->train;
     t.set = c->set;
     t.n_set = c->n_set;
@@ -129,7 +132,7 @@ static int run(const cli_call *c)
     guise_status s = guise_open(&g, &o->config);
     cli_stop_begin();
     if (!s) s = guise_train(g, c->arg[0], &t);
-    if (st.terminal && st.started) printf("\n");
+    if (st.terminal && st.started) fputc('\n', st.to);
     int code = s ? cli_fail("train", s, guise_message(g)) : 0;
     bool stopped = cli_stopped() || st.step < st.steps;
     if (!s && base_team_launched() == 0) // of several processes the first one speaks

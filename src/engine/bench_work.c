@@ -2,6 +2,7 @@
 #include "engine/bench.h"
 #include "train/system.h"
 #include "weights/weights.h"
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,10 +209,11 @@ guise_status guise_bench_step(guise_engine *g, const char *recipe, const guise_n
     double start = base_seconds();
     guise_status s = bench_runs(&runs, &seconds, TRAIN_PHASES + 1, e);
     if (!s) s = read_recipe(w, recipe, o ? o : &(guise_net_options){0}, e);
-    char *detector = NULL;
+    char *detector = NULL, *recogniser = NULL;
     if (!s && train_option_number(&w->o, "lambda_points") > 0) s = find_detector(g, &detector, e);
     w->o.detector = detector;
-    if (!s) s = open_identity(w, g->config.recogniser, e);
+    if (!s && g->config.recogniser) s = find_recogniser(g, NULL, &recogniser, e);
+    if (!s) s = open_identity(w, recogniser, e);
     tg_device *device = NULL;
     if (!s) s = engine_device(g, &device);
     if (!s) s = train_work_open(&w->pair, &w->o, &w->identity, NULL, device, e);
@@ -223,6 +225,7 @@ guise_status guise_bench_step(guise_engine *g, const char *recipe, const guise_n
     train_work_close(&w->pair);
     train_identity_close(&w->identity);
     base_free(detector);
+    base_free(recogniser);
     base_free(w);
     base_free(seconds);
     if (s) guise_bench_free(b);
@@ -251,18 +254,23 @@ static guise_status swap_once(const swap_work *w, double seconds[PARTS])
     guise_image from = {0}, to = {0};
     guise_faces of_from = {0}, of_to = {0};
     guise_identity id = {0};
+    generator *net = NULL;
+    face_recogniser *r = NULL;
     double mark[PARTS + 1] = {base_seconds()};
     guise_status s = guise_image_read(g, w->source, &from);
     if (!s) s = guise_image_read(g, w->target, &to);
     mark[READ + 1] = base_seconds();
+    if (!s) s = engine_generator(g, &net);
+    bool nobody = !s && generator_takes_nobody(net);
+    if (!s && !nobody) s = engine_recogniser(g, net->identity, &r); // as in a swap
     if (!s) s = guise_detect(g, &from, &of_from);
     if (!s) s = guise_detect(g, &to, &of_to);
     if (!s) s = need_face(w, w->source, &of_from);
     if (!s) s = need_face(w, w->target, &of_to);
     mark[DETECT + 1] = base_seconds();
-    if (!s) s = guise_embed(g, &from, &of_from.at[0], NULL, &id);
+    if (!s && !nobody) s = guise_embed(g, &from, &of_from.at[0], NULL, &id);
     mark[IDENTIFY + 1] = base_seconds();
-    if (!s) s = guise_swap_face(g, &to, &of_to.at[0], &id, NULL);
+    if (!s) s = guise_swap_face(g, &to, &of_to.at[0], nobody ? NULL : &id, NULL);
     mark[SWAP + 1] = base_seconds();
     if (!s) s = guise_image_write(g, &to, w->out, GUISE_SWAPPED);
     mark[WRITE + 1] = base_seconds();
@@ -302,12 +310,18 @@ guise_status guise_bench_swap(guise_engine *g, const char *source, const char *t
     const char *tmp = getenv("TMPDIR");
     double *seconds = NULL;
     *b = (guise_bench){0};
-    char *out = base_format("%s/guise-bench-%ld.jpg", tmp && *tmp ? tmp : "/tmp", (long)getpid());
-    guise_status s = out ? bench_runs(&runs, &seconds, PARTS + 1, e) : base_no_memory(e);
+    char *dir = base_format("%s/guise-bench-XXXXXX", tmp && *tmp ? tmp : "/tmp"), *out = NULL;
+    guise_status s = dir ? bench_runs(&runs, &seconds, PARTS + 1, e) : base_no_memory(e);
+    if (!s && !mkdtemp(dir))
+        s = base_fail(e, GUISE_IO, "%s cannot be made: %s", dir, strerror(errno));
+    else if (!s && !(out = base_format("%s/out.jpg", dir)))
+        s = base_no_memory(e);
     if (!s) s = time_swaps(&(swap_work){g, source, target, out}, b, seconds, runs);
     if (!s) s = bench_machine(b, g->device, g->config.fast, e);
     if (out) unlink(out);
+    if (out) rmdir(dir);
     base_free(out);
+    base_free(dir);
     base_free(seconds);
     if (s) guise_bench_free(b);
     return s;

@@ -1,5 +1,6 @@
 // compose.c -- a face of nobody: photos to aligned faces of many people, and their average.
 #include "engine/engine.h"
+#include "media/mark.h"
 
 // The largest face of a photo as an aligned crop, which is all that is kept of the photo.
 static guise_status add_photo(guise_engine *g, const char *path, face_template layout, int size,
@@ -51,6 +52,8 @@ guise_status guise_compose(guise_engine *g, const char *const photo[], size_t n,
         part[i].weight = seed ? 0.1 + base_rng_uniform(&rng) : 1; // nobody alone, nobody left out
     }
     if (!s) s = face_average(&out, part, n, t, size, e);
+    for (size_t i = 0; !s && i < n; i++) out.mark = media_mark_both(out.mark, crop[i].mark);
+    if (!s) out.mark = media_mark_both(out.mark, GUISE_COMPOSED);
     *m = image_give(out);
     for (size_t i = 0; crop && i < n; i++) base_image_free(&crop[i]);
     base_free(crop);

@@ -81,7 +81,9 @@ guise_status guise_convert(guise_engine *g, const char *in, const char *mix, con
     base_error *e = engine_begin(g);
     base_tensors from = {0}, mixed = {0}, to = {0};
     base_sha256 sum;
-    guise_status s = weights_read(&from, in, e);
+    guise_status s = sums_check(in, e);
+    if (!s && mix) s = sums_check(mix, e);
+    if (!s) s = weights_read(&from, in, e);
     if (!s && mix && !copy(&mixed, &from, false)) s = base_no_memory(e);
     if (!s && mix) s = mix_in(&mixed, in, mix, e);
     if (!s) s = base_sha256_file(&sum, in, e);

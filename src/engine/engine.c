@@ -1,4 +1,5 @@
 // engine.c -- engines: their configuration, and networks that are loaded when first used.
+#include "backend/backend.h"
 #include "engine/refine.h"
 #include <string.h>
 
@@ -52,6 +53,7 @@ const char *guise_message(const guise_engine *g)
 
 base_error *engine_begin(guise_engine *g)
 {
+    cpu_take_threads(); // whichever thread calls
     g->error.text[0] = 0;
     return &g->error;
 }
@@ -72,7 +74,11 @@ guise_status engine_generator(guise_engine *g, generator **out)
     if (s) return s;
     if (!g->generator) {
         const guise_config *c = &g->config;
-        if (c->weights)
+        if (c->weights && c->model)
+            s = base_fail(&g->error, GUISE_BAD_ARGUMENT,
+                          "model %s and weights %s both name a generator; leave one out", c->model,
+                          c->weights);
+        else if (c->weights)
             s = (path = base_copy_text(c->weights)) ? s : base_no_memory(&g->error);
         else if (c->model)
             s = find_weights(c->model, &path, &g->error);

@@ -25,7 +25,8 @@ typedef struct {
 guise_status generator_open(generator **out, const char *path, bool fast, tg_device *device,
                             base_error *e);
 void generator_close(generator **g);
-// vector: unit length; result points to [3,size,size] RGB, valid until the next run
+bool generator_takes_nobody(const generator *g); // it makes one person's face (DeepFakes)
+// vector: unit length; NULL: zeros; result points to [3,size,size] RGB, valid until the next run
 guise_status generator_run(generator *g, const base_image *crop, const float *vector,
                            const float **result, base_error *e);
 // For a StyleSwap: from now on these style vectors W+ [layers,style], copied, are who it is, and

@@ -128,6 +128,9 @@ guise_status guise_eval(guise_engine *g, const char *suite, const guise_eval_opt
     base_error *e = engine_begin(g);
     *out = (guise_eval_report){0};
     if (!suite || !o) return base_fail(e, GUISE_BAD_ARGUMENT, "measuring needs a suite");
+    if (g->config.device && strcmp(g->config.device, "cpu") != 0)
+        return base_fail(e, GUISE_BAD_ARGUMENT, "device=%s: suites measure on the CPU",
+                         g->config.device);
     if (o->resume && !o->out)
         return base_fail(e, GUISE_BAD_ARGUMENT, "resuming needs the folder that holds the run");
     state st = {.o = o, .start = base_seconds()};

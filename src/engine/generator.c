@@ -129,11 +129,13 @@ void generator_close(generator **out)
     *out = NULL;
 }
 
+bool generator_takes_nobody(const generator *g) { return !strcmp(g->identity, "none"); }
+
 guise_status generator_run(generator *g, const base_image *crop, const float *vector,
                            const float **result, base_error *e)
 {
     base_image_to_planes(crop, false, 1.0f / 255, 0, g->crop);
-    memcpy(g->vector, vector, (size_t)g->length * sizeof *vector);
+    for (int i = 0; i < g->length; i++) g->vector[i] = vector ? vector[i] : 0;
     tg_plan *plan = g->styled ? g->styled->plan : g->plan;
     guise_status s = tg_plan_run(plan, e);
     *result = s ? NULL : tg_plan_value(plan, g->styled ? g->styled->out : g->out);

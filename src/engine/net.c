@@ -88,6 +88,11 @@ guise_status net_run_open(net_run *r, guise_engine *g, const char *name, const g
         return base_fail(e, GUISE_BAD_ARGUMENT, "there is no network '%s'; see guise net list",
                          name);
     if (!(r->graph = tg_new())) return base_no_memory(e);
+    if (!r->net && (r->o->n_set || r->o->weights || r->o->train))
+        return base_fail(e, GUISE_BAD_ARGUMENT,
+                         "%s holds its own weights and options: neither weights, options nor train "
+                         "go with an ONNX file",
+                         name);
     if (!r->net) return weights_onnx_open(&r->onnx, name, e);
     r->options = base_alloc(1, r->net->size);
     r->sized = base_copy_text(sized);
@@ -232,7 +237,8 @@ guise_status net_run_weights(net_run *r)
 {
     base_error *e = &r->g->error;
     base_tensors t = {0};
-    guise_status s = r->o->weights ? weights_read(&t, r->o->weights, e) : GUISE_OK;
+    guise_status s = r->o->weights ? sums_check(r->o->weights, e) : GUISE_OK;
+    if (!s && r->o->weights) s = weights_read(&t, r->o->weights, e);
     if (!s && r->o->weights) s = load_all(r->params, &t, r->o->weights, e);
     if (!s) s = nn_settle(r->params, r->o->seed, e); // what the file has not
     base_tensors_free(&t);
@@ -404,7 +410,7 @@ guise_status guise_net_describe(guise_engine *g, const char *net, const guise_ne
     *report = (guise_net_report){0};
     guise_status s = net_run_open(&r, g, net, o);
     if (!s) s = net_run_build(&r);
-    if (!s && r.params) s = nn_settle(r.params, r.o->seed, &g->error);
+    if (!s && r.params) s = net_run_weights(&r);
     if (!s) s = net_run_plan(&r, NULL);
     if (!s && !(report->shapes = shapes_text(&r))) s = base_no_memory(&g->error);
     if (!s) fill_report(&r, report);

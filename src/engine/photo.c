@@ -143,6 +143,21 @@ guise_status guise_align(guise_engine *g, const guise_image *m, const guise_face
     return s;
 }
 
+// A picture whose edges are repeated `by` times around it.
+static guise_status with_border(const base_image *from, int by, base_image *to, base_error *e)
+{
+    guise_status s = base_image_new(to, from->w + 2 * by, from->h + 2 * by, e);
+    for (int y = 0; !s && y < to->h; y++)
+        for (int x = 0; x < to->w; x++) {
+            int u = x < by ? 0 : x - by < from->w ? x - by : from->w - 1;
+            int v = y < by ? 0 : y - by < from->h ? y - by : from->h - 1;
+            memcpy(to->rgb + 3 * ((size_t)y * (size_t)to->w + (size_t)x),
+                   from->rgb + 3 * ((size_t)v * (size_t)from->w + (size_t)u), 3);
+        }
+    to->mark = from->mark;
+    return s;
+}
+
 guise_status resize_square(const base_image *from, int size, const char *what, base_image *to,
                            base_error *e)
 {
@@ -150,7 +165,13 @@ guise_status resize_square(const base_image *from, int size, const char *what, b
         return base_fail(e, GUISE_BAD_FILE, "%s is %d x %d; an aligned crop must be square", what,
                          from->w, from->h);
     if (from->w == size) return base_image_copy(to, from, e);
-    if (from->w > size) return face_shrink(to, from, size, size, e);
-    double k = (double)size / from->w, shift = (k - 1) / 2; // pixel centres at whole numbers
-    return face_crop(to, from, (face_transform){{k, 0, shift, 0, k, shift}}, size, e);
+    // as templates grow (face_template_points): what lies at x comes to k x
+    double k = (double)size / from->w;
+    int by = 2 * (int)ceil(1 / k) + 2; // so far the crop's pixels reach
+    base_image wide = {0};
+    guise_status s = with_border(from, by, &wide, e);
+    if (!s)
+        s = face_crop_smooth(to, &wide, (face_transform){{k, 0, -k * by, 0, k, -k * by}}, size, e);
+    base_image_free(&wide);
+    return s;
 }

@@ -3,8 +3,13 @@
 #include <math.h>
 #include <string.h>
 
+// id NULL: for a generator of one person's face alone (DeepFakes).
 static guise_status check_identity(guise_engine *g, const generator *n, const guise_identity *id)
 {
+    if (!id && generator_takes_nobody(n)) return GUISE_OK;
+    if (!id)
+        return base_fail(&g->error, GUISE_BAD_ARGUMENT, "%s needs an identity, see guise_embed",
+                         n->name);
     bool same = !strcmp(id->network, n->identity) || !strcmp(identity_space(id), n->identity);
     if (id->n == (size_t)n->length && same) return GUISE_OK;
     return base_fail(&g->error, GUISE_BAD_ARGUMENT,
@@ -24,11 +29,12 @@ guise_status guise_swap_crop(guise_engine *g, const guise_image *crop, const gui
     guise_status s = engine_generator(g, &n);
     if (!s) s = check_identity(g, n, id);
     if (!s) s = resize_square(&from, n->size, "the target", &small, e);
-    if (!s) s = generator_run(n, &small, id->at, &planes, e);
+    if (!s) s = generator_run(n, &small, id ? id->at : NULL, &planes, e);
     if (!s) s = engine_aligned_points(&small, face_template_name(n->layout), point, e);
     if (!s) s = engine_refine(g, n, &small, point, &planes);
     if (!s) s = base_image_new(&made, n->size, n->size, e);
     if (!s) base_image_from_planes(&made, planes, false, 255, 0);
+    made.mark = GUISE_SWAPPED;
     base_image_free(&small);
     *out = image_give(made);
     return s;
@@ -122,7 +128,7 @@ guise_status guise_swap_face(guise_engine *g, guise_image *m, const guise_face *
     if (!s) s = face_crop_smooth(&crop, &frame, t, n->size, e);
     if (!s) s = buffers_open(&b, n->size, e);
     if (!s) s = make_mask(masker, &frame, t, point, n->size, b.mask, e);
-    if (!s) s = generator_run(n, &crop, id->at, &made, e);
+    if (!s) s = generator_run(n, &crop, id ? id->at : NULL, &made, e);
     for (int i = 0; !s && i < FACE_POINTS; i++) inside[i] = face_apply(t, point[i]);
     if (!s) s = engine_refine(g, n, &crop, inside, &made);
     if (!s) {
@@ -130,6 +136,7 @@ guise_status guise_swap_face(guise_engine *g, guise_image *m, const guise_face *
         base_image_to_planes(&crop, false, 1.0f / 255, 0, b.target);
         s = finish(&frame, t, n->size, &b, box, o && o->plain, e);
     }
+    if (!s) m->mark = GUISE_SWAPPED; // whoever writes it, and however
     buffers_close(&b);
     base_image_free(&crop);
     return s;

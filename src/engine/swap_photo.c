@@ -1,5 +1,6 @@
 // swap_photo.c -- from files to a file: sources to one identity, faces chosen, swapped, written.
 #include "engine/invert.h"
+#include "media/media.h"
 #include <math.h>
 #include <string.h>
 
@@ -12,8 +13,6 @@ bool engine_is_saved_face(const char *path)
     const char *dot = strrchr(path, '.');
     return dot && !strcmp(dot, ".safetensors");
 }
-
-static bool takes_nobody(const generator *net) { return !strcmp(net->identity, "none"); }
 
 // The identity for a generator that takes none.
 static guise_status nobody(guise_engine *g, const generator *net, guise_identity *id)
@@ -183,7 +182,7 @@ static guise_status swap_aligned(job *j, guise_image *m)
 // A generator of one person's face (DeepFakes) takes no source, any other at least one.
 static guise_status check_sources(guise_engine *g, const generator *net, size_t n)
 {
-    if (takes_nobody(net) == !n) return GUISE_OK;
+    if (generator_takes_nobody(net) == !n) return GUISE_OK;
     if (!n) return base_fail(&g->error, GUISE_BAD_ARGUMENT, "a swap needs at least one source");
     return base_fail(
         &g->error, GUISE_BAD_ARGUMENT,
@@ -199,6 +198,15 @@ static guise_status check_options(guise_engine *g, const guise_swap_options *o)
         return base_fail(e, GUISE_BAD_ARGUMENT, "invert=%d: a number of steps, or 0", o->invert);
     if (o->layout && !o->aligned)
         return base_fail(e, GUISE_BAD_ARGUMENT, "a template is only for aligned crops");
+    if (o->aligned && o->all)
+        return base_fail(e, GUISE_BAD_ARGUMENT,
+                         "aligned crops have one face: all goes not with them");
+    if (o->aligned && !o->layout && (o->mask || o->plain))
+        return base_fail(e, GUISE_BAD_ARGUMENT,
+                         "crops of the generator's own template are made whole: neither mask nor "
+                         "plain goes with aligned alone");
+    if (o->invert && g->config.refine && *g->config.refine)
+        return base_fail(e, GUISE_BAD_ARGUMENT, "refine goes not with invert");
     return GUISE_OK;
 }
 
@@ -219,6 +227,7 @@ guise_status guise_swap_photo(guise_engine *g, const char *const source[], size_
     bool box = false, crops = j.o->aligned && !j.o->layout; // which are written, nothing is pasted
     face_masker *masker = NULL;
     guise_status s = check_options(g, j.o);
+    if (!s) s = media_photo_may_write(out, &g->error); // before the work
     if (!s && !crops) s = engine_mask(g, j.o, &box, &masker);
     if (!s) s = engine_generator(g, &net);
     if (!s) s = check_sources(g, net, n);

@@ -1,5 +1,6 @@
 // picture.c -- pictures of cases: several beside each other.
 #include "eval/picture.h"
+#include "media/mark.h"
 #include <string.h>
 
 guise_status eval_side_by_side(base_image *out, const base_image m[], int n, base_error *e)
@@ -14,6 +15,7 @@ guise_status eval_side_by_side(base_image *out, const base_image m[], int n, bas
         w += m[i].w;
     }
     guise_status s = base_image_new(out, w, n ? m[0].h : 0, e);
+    for (int i = 0; !s && i < n; i++) out->mark = media_mark_both(out->mark, m[i].mark);
     for (int i = 0; !s && i < n; at += m[i++].w)
         for (int y = 0; y < m[i].h; y++)
             memcpy(out->rgb + 3 * ((size_t)y * (size_t)w + (size_t)at),

@@ -58,6 +58,7 @@ guise_status face_shrink(base_image *to, const base_image *from, int w, int h, b
 {
     guise_status s = base_image_new(to, w, h, e);
     if (s) return s;
+    to->mark = from->mark;
     bool failed = false;
 #pragma omp parallel
     {

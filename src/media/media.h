@@ -23,6 +23,9 @@ guise_status media_photo_parse(base_image *m, const void *data, size_t n, const 
 // Errors: GUISE_IO; GUISE_BAD_ARGUMENT for an extension that this build cannot write.
 guise_status media_photo_write(const base_image *m, const char *path, const media_photo_options *o,
                                base_error *e);
+// What can be said of a write before there is a picture: its extension, its folder. Errors: as
+// there.
+guise_status media_photo_may_write(const char *path, base_error *e);
 // m as a JPEG of this quality, 1 to 100, would show it.
 guise_status media_photo_compress(base_image *m, int quality, base_error *e);
 // Can this build write files of this name (by extension)?

@@ -296,20 +296,32 @@ bool media_photo_writable(const char *path)
     return ok;
 }
 
-guise_status media_photo_write(const base_image *m, const char *path, const media_photo_options *o,
-                               base_error *e)
+guise_status media_photo_may_write(const char *path, base_error *e)
 {
-    format f = format_of(path);
-    if (f == NONE)
+    if (format_of(path) == NONE)
         return base_fail(e, GUISE_BAD_ARGUMENT,
                          "%s has no extension of a photo: take .jpg, .png, .webp, .tif, .heic or "
                          ".avif",
                          path);
+    const char *slash = strrchr(path, '/');
+    char *dir = slash ? base_format("%.*s/", (int)(slash - path), path) : NULL;
+    if (slash && !dir) return base_no_memory(e);
+    bool there = !slash || base_is_dir(dir);
+    base_free(dir);
+    return there ? GUISE_OK
+                 : base_fail(e, GUISE_IO, "%s: cannot be written: its folder is not there", path);
+}
+
+guise_status media_photo_write(const base_image *m, const char *path, const media_photo_options *o,
+                               base_error *e)
+{
+    guise_status s = media_photo_may_write(path, e);
+    if (s) return s;
+    format f = format_of(path);
     int q = o && o->quality ? o->quality : 92;
     if (q < 1 || q > 100)
         return base_fail(e, GUISE_BAD_ARGUMENT, "quality %d is outside 1..100", q);
-    guise_status s = open_vips(e);
-    if (s) return s;
+    if ((s = open_vips(e))) return s;
     void *data = NULL;
     size_t n = 0;
     guise_mark mark = media_mark_both(m->mark, o ? o->mark : GUISE_PLAIN);

@@ -135,3 +135,18 @@ $ guise net export arcface-se --set layers=18 --only nosuch --out none.onnx
 exit 2
 err arcface-se has no output 'nosuch'
 no none.onnx
+
+# what would do nothing is refused
+$ guise net info simswap --weights nosuch.safetensors --size 32
+exit 1
+err nosuch.safetensors
+
+$ guise net export nosuch.onnx --set width=4 -o y.onnx
+exit 2
+err neither weights, options nor train go with an ONNX file
+no y.onnx
+
+$ guise net export simswap --grad out -o y.onnx
+exit 2
+err --grad with run alone
+no y.onnx

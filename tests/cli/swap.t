@@ -122,3 +122,14 @@ $ guise compose grey.png crop.png -o none.png
 exit 1
 err grey.png: no face found
 no none.png
+
+# options that an aligned crop does not need
+$ guise swap --aligned --all -w tiny.safetensors face.safetensors crop.png -o none.png
+exit 2
+err all goes not with them
+no none.png
+
+$ guise embed grey.png -o grey.jpg
+exit 2
+err a saved face is named
+no grey.jpg
