@@ -68,7 +68,7 @@ bool engine_is_saved_face(const char *path); // not a photo, by its ending
 // Paths. Directories are tried in order; the first that has the file wins. Returned to you.
 //   weights  $GUISE_WEIGHTS, ../weights, ../../weights, ../share/guise/weights of the program,
 //            weights
-//   models   $GUISE_MODELS, ~/.local/share/guise/models, models, ../shared/models
+//   models   $GUISE_MODELS, ~/.local/share/guise/models, models
 guise_status find_weights(const char *name, char **path, base_error *e); // GUISE_IO: nowhere
 guise_status find_model(const char *file, char **path, base_error *e);
 char *find_optional(const char *file, bool weights); // NULL: nowhere

@@ -47,7 +47,7 @@ static bool model_dirs(base_names *dirs)
     const char *set = getenv("GUISE_MODELS"), *home = getenv("HOME");
     return (!set || !*set || add_dir(dirs, set, "")) &&
            (!home || !*home || add_dir(dirs, home, ".local/share/guise/models")) &&
-           add_dir(dirs, "models", "") && add_dir(dirs, "../shared/models", "");
+           add_dir(dirs, "models", "");
 }
 
 char *find_optional(const char *file, bool weights)
