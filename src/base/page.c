@@ -119,3 +119,11 @@ guise_status page_picture(FILE *f, const char *kind, const void *data, size_t n,
     base_free(text);
     return GUISE_OK;
 }
+
+void page_cell(FILE *f, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '|') fputc('\\', f);
+        fputc(*text == '\n' ? ' ' : *text, f);
+    }
+}

@@ -9,6 +9,8 @@
 void page_open(FILE *f, const char *title, const char *lead);
 void page_close(FILE *f);
 void page_text(FILE *f, const char *text); // escaped, for content and for quoted attributes
+// A cell of a Markdown table: "|" and the ends of lines would end it.
+void page_cell(FILE *f, const char *text);
 // <img> with the bytes inside. kind: "image/jpeg"; alt is escaped.
 // Errors: GUISE_BAD_FILE for more than 256 MB; GUISE_NO_MEMORY.
 guise_status page_picture(FILE *f, const char *kind, const void *data, size_t n, const char *alt,

@@ -77,6 +77,8 @@ const eval_photo *eval_album_find(const eval_album *a, const char *key)
 static guise_status embed(eval_photo *p, eval_embedder *m, face_detector *d, base_error *e)
 {
     base_image image = {0};
+    base_free(p->vector); // another embedder's
+    p->vector = NULL;
     float *vector = base_alloc(eval_embedder_length(m), sizeof *vector);
     if (!vector) return base_no_memory(e);
     guise_status s = train_photo_load(p->photo, d, &image, e);
@@ -86,7 +88,6 @@ static guise_status embed(eval_photo *p, eval_embedder *m, face_detector *d, bas
         base_free(vector);
         return s;
     }
-    base_free(p->vector);
     p->vector = vector;
     return GUISE_OK;
 }

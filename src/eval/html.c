@@ -97,7 +97,6 @@ static void value_cell(FILE *f, const eval_metric *m, const char *between)
 // Metrics down, results across: for few results.
 static void table_down(FILE *f, const eval_report *r)
 {
-    const eval_result *first = r->result[0];
     fputs("<div class=wide><table><tr><th>measure</th>", f);
     for (size_t i = 0; i < r->n; i++) {
         fputs("<th class=n>", f);
@@ -105,33 +104,41 @@ static void table_down(FILE *f, const eval_report *r)
         fputs("</th><th></th>", f);
     }
     fputs("<th>unit</th></tr>\n", f);
-    for (size_t k = 0; k < first->n; k++) {
-        const eval_definition *d = &first->metric[k].is;
-        fputs("<tr><td>", f);
-        page_text(f, d->title);
-        fprintf(f, "%s</td>", arrow(d));
-        for (size_t i = 0; i < r->n; i++)
-            value_cell(f, eval_metric_find(r->result[i], d->name), "</td><td class=i><small>");
-        fputs("<td class=soft>", f);
-        page_text(f, unit_of(d));
-        fputs("</td></tr>\n", f);
-    }
+    for (size_t j = 0; j < r->n; j++)
+        for (size_t k = 0; k < r->result[j]->n; k++) {
+            const eval_definition *d = &r->result[j]->metric[k].is;
+            if (!eval_first_of_name(r, j, d->name)) continue;
+            fputs("<tr><td>", f);
+            page_text(f, d->title);
+            fprintf(f, "%s</td>", arrow(d));
+            for (size_t i = 0; i < r->n; i++)
+                value_cell(f, eval_metric_find(r->result[i], d->name), "</td><td class=i><small>");
+            fputs("<td class=soft>", f);
+            page_text(f, unit_of(d));
+            fputs("</td></tr>\n", f);
+        }
     fputs("</table></div>\n", f);
 }
 
 // Results down, metrics across: for many.
 static void table_across(FILE *f, const eval_report *r)
 {
-    const eval_result *first = r->result[0];
     fputs("<div class=wide><table><tr><th></th>", f);
-    for (size_t k = 0; k < first->n; k++) head_cell(f, &first->metric[k].is);
+    for (size_t j = 0; j < r->n; j++)
+        for (size_t k = 0; k < r->result[j]->n; k++)
+            if (eval_first_of_name(r, j, r->result[j]->metric[k].is.name))
+                head_cell(f, &r->result[j]->metric[k].is);
     fputs("</tr>\n", f);
     for (size_t i = 0; i < r->n; i++) {
         fputs("<tr><td>", f);
         page_text(f, r->result[i]->name);
         fputs("</td>", f);
-        for (size_t k = 0; k < first->n; k++)
-            value_cell(f, eval_metric_find(r->result[i], first->metric[k].is.name), "<br><small>");
+        for (size_t j = 0; j < r->n; j++)
+            for (size_t k = 0; k < r->result[j]->n; k++) {
+                const char *name = r->result[j]->metric[k].is.name;
+                if (eval_first_of_name(r, j, name))
+                    value_cell(f, eval_metric_find(r->result[i], name), "<br><small>");
+            }
         fputs("</tr>\n", f);
     }
     fputs("</table></div>\n", f);

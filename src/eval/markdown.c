@@ -1,5 +1,6 @@
 // markdown.c -- a report as a page of Markdown.
 #include "eval/markdown.h"
+#include "base/page.h"
 #include <math.h>
 #include <string.h>
 
@@ -7,15 +8,6 @@ static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
-}
-
-// Text of a table's cell: "|" would end it.
-static void put_cell(FILE *f, const char *s)
-{
-    for (; *s; s++) {
-        if (*s == '|') fputc('\\', f);
-        fputc(*s == '\n' ? ' ' : *s, f);
-    }
 }
 
 static void put_value(FILE *f, const eval_metric *m)
@@ -30,20 +22,12 @@ static void put_value(FILE *f, const eval_metric *m)
     fputs(" |", f);
 }
 
-// Is the metric the first of its name among the results?
-static bool first_of_name(const eval_report *r, size_t result, const char *name)
-{
-    for (size_t i = 0; i < result; i++)
-        if (eval_metric_find(r->result[i], name)) return false;
-    return true;
-}
-
 static void put_table(FILE *f, const eval_report *r)
 {
     fputs("| |", f);
     for (size_t i = 0; i < r->n; i++) {
         fputc(' ', f);
-        put_cell(f, r->result[i]->name);
+        page_cell(f, r->result[i]->name);
         fputs(" |", f);
     }
     fputs("\n| --- |", f);
@@ -52,11 +36,11 @@ static void put_table(FILE *f, const eval_report *r)
     for (size_t i = 0; i < r->n; i++)
         for (size_t k = 0; k < r->result[i]->n; k++) {
             const eval_definition *d = &r->result[i]->metric[k].is;
-            if (!first_of_name(r, i, d->name)) continue;
+            if (!eval_first_of_name(r, i, d->name)) continue;
             fputs("| ", f);
-            put_cell(f, d->title);
+            page_cell(f, d->title);
             if (*d->unit) fputs(", ", f);
-            put_cell(f, d->unit);
+            page_cell(f, d->unit);
             fputs(" |", f);
             for (size_t j = 0; j < r->n; j++) put_value(f, eval_metric_find(r->result[j], d->name));
             fputc('\n', f);
@@ -69,7 +53,7 @@ static void put_definitions(FILE *f, const eval_report *r)
     for (size_t i = 0; i < r->n; i++)
         for (size_t k = 0; k < r->result[i]->n; k++) {
             const eval_definition *d = &r->result[i]->metric[k].is;
-            if (!first_of_name(r, i, d->name)) continue;
+            if (!eval_first_of_name(r, i, d->name)) continue;
             fprintf(f, "- **%s** (%s%s%s): %s. Source: %s.\n", d->title,
                     d->better > 0   ? "higher is better"
                     : d->better < 0 ? "lower is better"
@@ -78,16 +62,21 @@ static void put_definitions(FILE *f, const eval_report *r)
         }
 }
 
+static void put_file(FILE *f, const char *role, const char *file, const char *hex)
+{
+    fprintf(f, "| %s | ", role);
+    page_cell(f, base_name(file));
+    fprintf(f, " | %s |\n", hex);
+}
+
 static void put_rest(FILE *f, const eval_report *r)
 {
     fputs("\n## By which networks\n\n| role | file | SHA-256 |\n| --- | --- | --- |\n", f);
     for (size_t i = 0; i < r->n; i++)
         if (r->result[i]->file)
-            fprintf(f, "| measured | %s | %s |\n", base_name(r->result[i]->file),
-                    r->result[i]->sha256.hex);
+            put_file(f, "measured", r->result[i]->file, r->result[i]->sha256.hex);
     for (size_t i = 0; i < r->n_networks; i++)
-        fprintf(f, "| %s | %s | %s |\n", r->network[i].role, base_name(r->network[i].file),
-                r->network[i].sha256.hex);
+        put_file(f, r->network[i].role, r->network[i].file, r->network[i].sha256.hex);
     if (r->n_published) fputs("\n## Published; protocols differ, so they do not compare\n\n", f);
     for (size_t i = 0; i < r->n_published; i++) {
         const eval_published *p = &r->published[i];

@@ -106,6 +106,13 @@ guise_status eval_add_network(eval_report *r, const char *role, const char *file
     return s;
 }
 
+bool eval_first_of_name(const eval_report *r, size_t result, const char *name)
+{
+    for (size_t i = 0; i < result; i++)
+        if (eval_metric_find(r->result[i], name)) return false;
+    return true;
+}
+
 const eval_metric *eval_metric_find(const eval_result *r, const char *name)
 {
     for (size_t i = 0; i < r->n; i++)

@@ -3,10 +3,22 @@
 #include <math.h>
 #include <string.h>
 
+// A file's name may be no UTF-8, as JSON needs it: such bytes become "?".
+static json_t *text_json(const char *text)
+{
+    json_t *j = json_string(text);
+    char *copy = j ? NULL : base_copy_text(text);
+    for (char *c = copy; c && *c; c++)
+        if (*c & 0x80) *c = '?';
+    if (copy) j = json_string(copy);
+    base_free(copy);
+    return j;
+}
+
 // Like json_object_set_new, but a text may be NULL (left out), a number NaN (null).
 static bool set_text(json_t *to, const char *key, const char *text)
 {
-    return !text || !json_object_set_new(to, key, json_string(text));
+    return !text || !json_object_set_new(to, key, text_json(text));
 }
 
 static bool set_number(json_t *to, const char *key, double v)
@@ -99,8 +111,9 @@ static bool lists_json(const eval_report *r, json_t *root)
         ok = !json_array_append_new(results, result_json(r, r->result[i]));
     for (size_t i = 0; ok && i < r->n_networks; i++) {
         const eval_network *n = &r->network[i];
-        ok = !json_array_append_new(networks, json_pack("{s:s,s:s,s:s}", "role", n->role, "file",
-                                                        n->file, "sha256", n->sha256.hex));
+        ok = !json_array_append_new(networks,
+                                    json_pack("{s:s,s:o,s:s}", "role", n->role, "file",
+                                              text_json(n->file), "sha256", n->sha256.hex));
     }
     for (size_t i = 0; ok && i < r->n_published; i++) {
         const eval_published *p = &r->published[i];
@@ -109,7 +122,7 @@ static bool lists_json(const eval_report *r, json_t *root)
                                  "value", p->value, "source", p->source, "note", p->note));
     }
     for (size_t i = 0; ok && i < r->n_notes; i++)
-        ok = !json_array_append_new(notes, json_string(r->note[i]));
+        ok = !json_array_append_new(notes, text_json(r->note[i]));
     ok = ok && !json_object_set(root, "results", results) &&
          !json_object_set(root, "networks", networks) &&
          !json_object_set(root, "published", published) && !json_object_set(root, "notes", notes);

@@ -1,6 +1,7 @@
 // suite_pairs.c -- eval pairs: the few numbers that a training shows of its progress, again.
 #include "eval/suites.h"
 #include "eval/teachers.h"
+#include "model/card.h"
 #include "train/train.h"
 #include "weights/weights.h"
 #include <string.h>
@@ -50,13 +51,12 @@ static guise_status run(const eval_call *c, const void *given, eval_report *r, b
     eval_stem(c->generator, name);
     guise_status s = weights_read(&card, c->generator, e);
     if (!s) s = eval_refuse_teachers(c, &card, NULL, &judge, 1, name, r, e);
+    const char *space = base_tensors_meta(&card, CARD_IDENTITY);
+    char *identity = NULL, *usual = base_format("%s.onnx", space ? space : "face_reid_0095");
+    if (!s && !usual) s = base_no_memory(e);
+    if (!s) s = eval_choose(c, c->recogniser, usual, true, &identity, e);
+    base_free(usual);
     base_tensors_free(&card);
-    if (s) return s;
-    char *identity = c->recogniser ? base_copy_text(c->recogniser) : NULL;
-    if (!c->recogniser)
-        s = c->find(c->user, "face_reid_0095.onnx", &identity, e); // of our recipes
-    else if (!identity)
-        s = base_no_memory(e);
     train_measure_config config = {.generator = c->generator,
                                    .data = c->data,
                                    .landmarks = c->landmarks,

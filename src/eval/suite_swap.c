@@ -124,7 +124,7 @@ static guise_status key_of(const swap_run *r, base_sha256 *key, base_error *e)
         if (file[i]) s = base_sha256_file(&h, file[i], e);
         fprintf(f, "%s\n", h.hex);
     }
-    fprintf(f, "%d %d %s\n", r->o->pairs, r->n_gallery, r->o->range);
+    fprintf(f, "%d %d %s %d\n", r->o->pairs, r->n_gallery, r->o->range, r->o->pictures);
     for (int i = 0; i < r->n_gallery; i++) {
         const eval_photo *a = &r->album.at[r->gallery[i]];
         fprintf(f, "%s", a->key);

@@ -1,5 +1,7 @@
 // teachers.c -- networks that took part in a generator's training, and so cannot judge it.
 #include "eval/teachers.h"
+#include "model/card.h"
+#include "weights/weights.h"
 #include <string.h>
 
 void eval_stem(const char *path, char stem[64])
@@ -17,6 +19,17 @@ static bool named_in(const base_tensors *card, const char *path)
     for (size_t i = 0; i < card->n_meta; i++)
         if (strstr(card->meta[2 * i + 1], stem)) return true;
     return false;
+}
+
+// Did it learn to make the vectors of the network that taught?
+static bool imitates(const base_tensors *card, const char *path)
+{
+    base_tensors t = {0};
+    const char *taught = base_tensors_meta(card, CARD_IDENTITY), *space = NULL;
+    if (!weights_safetensors_read(&t, path, NULL)) space = base_tensors_meta(&t, CARD_SPACE);
+    bool yes = taught && space && !strcmp(taught, space);
+    base_tensors_free(&t);
+    return yes;
 }
 
 guise_status eval_choose(const eval_call *c, const char *named, const char *usual, bool must,
@@ -40,7 +53,8 @@ guise_status eval_refuse_teachers(const eval_call *c, const base_tensors *card, 
     for (size_t i = 0; !s && i < n; i++) {
         if (!judge[i]) continue;
         if (taker) s = base_sha256_file(&own, judge[i], e);
-        bool taught = named_in(card, judge[i]) || (taker && !strcmp(teacher.hex, own.hex));
+        bool taught = named_in(card, judge[i]) || imitates(card, judge[i]) ||
+                      (taker && !strcmp(teacher.hex, own.hex));
         if (s || !taught) continue;
         if (!c->force)
             return base_fail(e, GUISE_BAD_ARGUMENT,

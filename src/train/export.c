@@ -1,4 +1,5 @@
 // export.c -- the trained generator as a file of its own: half precision, with its card.
+#include "base/page.h"
 #include "model/card.h"
 #include "train/run.h"
 #include "weights/weights.h"
@@ -120,6 +121,13 @@ static const char limits[] =
     "For pictures of people who agreed, and of nobody. Trained on few photos and a small network: "
     "profiles, strong\nexpressions, glasses and hands before the face come out badly.";
 
+static void put_row(FILE *f, const char *what, const char *value)
+{
+    fprintf(f, "| %s | ", what);
+    page_cell(f, value);
+    fputs(" |\n", f);
+}
+
 static guise_status write_card(const train_run *r, const word w[WORDS], base_error *e)
 {
     base_out *out = NULL;
@@ -135,7 +143,7 @@ static guise_status write_card(const train_run *r, const word w[WORDS], base_err
                 nn_params_weights(r->work.learner[0].params));
         for (int i = 0; i < WORDS; i++)
             if (w[i].key && strcmp(w[i].key, CARD_RECIPE) != 0)
-                fprintf(f, "| %s | %s |\n", strchr(w[i].key, '.') + 1, w[i].value);
+                put_row(f, strchr(w[i].key, '.') + 1, w[i].value);
         write_numbers(r, f);
         fprintf(f, "\n## Recipe\n\n    %s\n\n## Limits\n\n%s\n", w[8].value,
                 r->o.system->limits ? r->o.system->limits : limits);

@@ -27,12 +27,12 @@ static bool is_wrong(const face_closer_ground *g, size_t i, size_t k)
     return true;
 }
 
-// Crop i's guess that lies on this face of it, the best one, or NULL.
+// Crop i's guess that lies on this face of it, the best one, or NULL: it was not seen.
 static const face *guess_at(const face_closer_ground *g, size_t i, const face *f)
 {
     const face *best = NULL;
     double most = 0.4;
-    for (size_t k = g->guesses.first[i]; k < g->guesses.first[i + 1]; k++) {
+    for (size_t k = g->guesses.first[i] + !g->guesses.seen[i]; k < g->guesses.first[i + 1]; k++) {
         double o = face_overlap(&g->guesses.all.at[k], f);
         if (o > most) best = &g->guesses.all.at[k], most = o;
     }
@@ -101,7 +101,8 @@ static face_transform found(const face_closer_options *o, double much, base_rng 
     double shift = much * o->move * FACE_CLOSER;
     double angle = between(r, -1, 1) * much * o->turn * 3.14159265358979 / 180;
     double k = exp(between(r, -1, 1) * much * log(o->zoom));
-    return move(angle, k, between(r, -shift, shift), between(r, -shift, shift));
+    double dx = between(r, -shift, shift), dy = between(r, -shift, shift);
+    return move(angle, k, dx, dy);
 }
 
 // Would a crop by t show one of the faces much as it should be shown, or nearly?

@@ -19,7 +19,8 @@ static face mean_box(const train_cache *c, size_t i, int size, int margin)
 
 // The crop's own face is the detection that lies on it, whose landmarks agree with those of the
 // others; those that a data set comes with may follow another convention.
-static guise_status add_crop(train_faces *f, const face_list *seen, const face *own, base_error *e)
+static guise_status add_crop(train_faces *f, size_t i, const face_list *seen, const face *own,
+                             base_error *e)
 {
     const face *best = NULL;
     double most = 0.4;
@@ -29,6 +30,7 @@ static guise_status add_crop(train_faces *f, const face_list *seen, const face *
     }
     face first = best ? *best : *own;
     first.score = own->score;
+    f->seen[i] = best != NULL;
     bool ok = face_list_add(&f->all, first);
     for (size_t k = 0; ok && k < seen->n; k++)
         if (&seen->at[k] != best) ok = face_list_add(&f->all, seen->at[k]);
@@ -50,7 +52,7 @@ static guise_status look(train_faces *f, const train_cache *c, int size, int mar
             s = face_detect(d, &m, &(face_detect_options){.score = doubtful, .quick = quick}, &seen,
                             NULL, e);
         f->first[i] = f->all.n;
-        if (!s) s = add_crop(f, &seen, &own, e);
+        if (!s) s = add_crop(f, i, &seen, &own, e);
         face_list_free(&seen);
     }
     f->first[n] = f->all.n;
@@ -62,7 +64,8 @@ guise_status train_faces_open(train_faces *f, const train_cache *c, int size, in
 {
     face_detector *d = NULL;
     *f = (train_faces){.first = base_alloc(train_cache_n(c) + 1, sizeof *f->first)};
-    guise_status s = f->first ? GUISE_OK : base_no_memory(e);
+    f->seen = base_alloc(train_cache_n(c) + 1, sizeof *f->seen);
+    guise_status s = f->first && f->seen ? GUISE_OK : base_no_memory(e);
     if (!s && path) s = face_detector_open(&d, path, e);
     if (!s) s = look(f, c, size, margin, d, quick, e);
     if (!s && path) base_log("%zu crops show %zu faces", train_cache_n(c), f->all.n);
@@ -75,5 +78,6 @@ void train_faces_close(train_faces *f)
 {
     face_list_free(&f->all);
     base_free(f->first);
+    base_free(f->seen);
     *f = (train_faces){0};
 }

@@ -9,6 +9,7 @@
 typedef struct {
     face_list all; // of all crops, one crop's after the other's, its own face first; in pixels of
                    // the crop with its margin. The own one has score 1
+    bool *seen;    // [n] the detector saw the own face
     size_t *first; // [n + 1] crop i has those from first[i] to first[i + 1]
 } train_faces;
 

@@ -1,4 +1,5 @@
 // loop.c -- the training loop: from a recipe to steps, samples, measurements, checkpoints.
+#include "backend/tune.h"
 #include "train/run.h"
 #include <string.h>
 
@@ -311,6 +312,7 @@ static guise_status finish(train_run *r, base_error *e)
 guise_status train_start(const train_config *c, base_error *e)
 {
     train_run r = {.c = c};
+    cpu_tune_fixed(true); // what a detector finds, too, is the same in each session
     if (c->team) c->team->user = &r, c->team->waits = train_together_waits;
     guise_status s = open_run(&r, e);
     double began = base_seconds(), saved = began;
@@ -321,5 +323,6 @@ guise_status train_start(const train_config *c, base_error *e)
     if (!s && leads(&r)) s = finish(&r, e);
     if (c->team) c->team->waits = NULL;
     close_run(&r, !s);
+    cpu_tune_fixed(false);
     return s;
 }

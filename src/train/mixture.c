@@ -22,10 +22,9 @@ static double between(base_rng *r, double low, double high)
 static recipe draw(int side, base_rng *r)
 {
     double turn = between(r, 0, 2 * 3.14159265358979);
-    recipe m = {.mirrored = base_rng_uniform(r) < 0.5,
-                .even = base_rng_uniform(r) < 0.5,
-                .nx = cos(turn),
-                .ny = sin(turn)};
+    recipe m = {.nx = cos(turn), .ny = sin(turn)};
+    m.mirrored = base_rng_uniform(r) < 0.5;
+    m.even = base_rng_uniform(r) < 0.5;
     m.share = m.even ? between(r, 0.2, 0.8) : between(r, -0.2, 0.2);
     m.soft = between(r, 0.02, 0.15) * side;
     for (int axis = 0; axis < 2; axis++)

@@ -1,6 +1,8 @@
 // pairs.c -- fixed pairs of held-out people: choosing them, swapping them, a sheet of samples.
 #include "train/pairs.h"
 #include "media/media.h"
+#include "model/card.h"
+#include "weights/weights.h"
 #include <string.h>
 
 // Start of the random choice; any number, but the same for ever, so that figures compare.
@@ -78,6 +80,18 @@ static guise_status prepare(const preparing *w, train_photos *photos, size_t wan
     return s;
 }
 
+// Did the judge learn to make the teacher's vectors, as ours do?
+static bool imitates(const train_pairs_options *o)
+{
+    base_tensors t = {0};
+    const char *path = o->teacher ? o->teacher : o->identity, *space = NULL;
+    const char *slash = strrchr(path, '/'), *stem = slash ? slash + 1 : path;
+    if (!weights_safetensors_read(&t, o->measure, NULL)) space = base_tensors_meta(&t, CARD_SPACE);
+    bool yes = space && !strncmp(stem, space, strlen(space)) && stem[strlen(space)] == '.';
+    base_tensors_free(&t);
+    return yes;
+}
+
 // A recogniser that taught the generator cannot judge it.
 static guise_status refuse_same(const train_pairs_options *o, base_error *e)
 {
@@ -86,10 +100,10 @@ static guise_status refuse_same(const train_pairs_options *o, base_error *e)
     guise_status s = base_sha256_file(&a, o->identity, e);
     if (!s) s = base_sha256_file(&b, o->measure, e);
     if (!s) s = base_sha256_file(&c, o->teacher ? o->teacher : o->identity, e);
-    if (!s && (!strcmp(a.hex, b.hex) || !strcmp(c.hex, b.hex)))
+    if (!s && (!strcmp(a.hex, b.hex) || !strcmp(c.hex, b.hex) || imitates(o)))
         s = base_fail(e, GUISE_BAD_ARGUMENT,
-                      "%s is the recogniser that the generator is trained with; measure with "
-                      "another one",
+                      "%s is the recogniser that the generator is trained with, or learnt from it; "
+                      "measure with another one",
                       o->measure);
     return s;
 }

@@ -264,8 +264,8 @@ static guise_status add_surroundings(train_scene *s, patch *p, const scene_optio
     double k = exp(between(r, log(0.1), log(1.5))) * s->side / long_side;
     double angle = between(r, -3.14159265358979, 3.14159265358979);
     double soft = base_rng_uniform(r) < 0.5 ? between(r, 0, 20) : 0;
-    face_transform t = carry(k, angle, (a.x0 + a.x1) / 2, (a.y0 + a.y1) / 2, between(r, 0, s->side),
-                             between(r, 0, s->side));
+    double x = between(r, 0, s->side), y = between(r, 0, s->side);
+    face_transform t = carry(k, angle, (a.x0 + a.x1) / 2, (a.y0 + a.y1) / 2, x, y);
     for (int i = 0; i < p->n; i++) p->face[i].score = 0;
     lay_patch(s, p, a, t, soft);
     return GUISE_OK;

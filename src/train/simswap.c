@@ -274,7 +274,8 @@ static guise_status step(train_work *w, int step, base_rng *r, double value[TRAI
     own->weight[0] = (float)w->rates.id;
     own->weight[1] = (float)(o->lambda_adv * w->rates.adv);
     own->weight[2] = (float)(mine->lambda_fm * w->rates.adv);
-    int with = (own->weight[0] > 0 ? WITH_ID : 0) | (own->weight[1] > 0 ? WITH_D : 0);
+    bool judged = own->weight[1] > 0 || own->weight[2] > 0;
+    int with = (own->weight[0] > 0 ? WITH_ID : 0) | (judged ? WITH_D : 0);
     train_phase *p = &w->phase[with];
     guise_status s = p->run.plan ? GUISE_OK : plan_g(w, with, e);
     if (!s) s = train_phase_run(w, p, value, e);

@@ -75,7 +75,7 @@ static const char *const loss_names[] = {"loss", "id", "rec",  "adv",    "fm",  
 enum { WITH_ID = 1, WITH_D = 2, P_PATH = 4, P_D, P_R1 };
 
 typedef struct {
-    float *fake;      // [n,3,s,s] -1..1
+    float *fake; // [n,3,s,s] -1..1
     train_swap_losses swap;
     float *share;     // [n] of each pair's reconstruction
     float *truth;     // [n,1,s,s] what the mask should be
@@ -369,7 +369,8 @@ static guise_status step(train_work *w, int step, base_rng *r, double value[TRAI
     own->weight[0] = (float)(first && w->rates.id > 0 ? mine->id_first : w->rates.id);
     own->weight[1] = (float)(o->lambda_adv * w->rates.adv);
     own->weight[2] = (float)(mine->lambda_fm * w->rates.adv);
-    int with = (own->weight[0] > 0 ? WITH_ID : 0) | (own->weight[1] > 0 ? WITH_D : 0);
+    bool judged = own->weight[1] > 0 || own->weight[2] > 0;
+    int with = (own->weight[0] > 0 ? WITH_ID : 0) | (judged ? WITH_D : 0);
     train_phase *p = &w->phase[with];
     fill_share(w, step);
     guise_status s = fill_truth(w, e);

@@ -1,7 +1,9 @@
 // toy_measure.c -- drawn faces swapped, and compared to the right swap, which is drawn as well.
 #include "train/toy_measure.h"
 #include "media/media.h"
+#include "model/card.h"
 #include "train/swapper.h"
+#include "weights/weights.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,10 +153,26 @@ static guise_status measure_pair(measuring *w, int i, base_error *e)
     return s;
 }
 
+// Without a recogniser a generator that takes identities would get none.
+static guise_status check_identity(const toy_measuring *c, base_error *e)
+{
+    base_tensors t = {0};
+    if (c->identity) return GUISE_OK;
+    guise_status s = weights_read(&t, c->generator, e);
+    const char *wants = s ? NULL : base_tensors_meta(&t, CARD_IDENTITY);
+    if (wants && strcmp(wants, "none") != 0)
+        s = base_fail(e, GUISE_BAD_ARGUMENT,
+                      "%s takes identities of %s: name that recogniser's file", c->generator,
+                      wants);
+    base_tensors_free(&t);
+    return s;
+}
+
 static guise_status open_parts(measuring *w, base_error *e)
 {
     const toy_measuring *c = w->c;
-    guise_status s = train_swapper_read(&w->s, c->generator, e);
+    guise_status s = check_identity(c, e);
+    if (!s) s = train_swapper_read(&w->s, c->generator, e);
     if (!s && c->identity) s = face_recogniser_open(&w->identity, c->identity, e);
     if (!s && w->identity && face_recogniser_length(w->identity) != (size_t)w->s.length)
         s = base_fail(e, GUISE_BAD_ARGUMENT,

@@ -133,6 +133,7 @@ static tg_node *cast(onnx_call *c)
     tg_node *x = onnx_in(c, 0);
     bool was_whole = c->in[0].whole;
     c->whole = to != 1 && to != 10 && to != 11 && to != 16;
+    if (to == 9 && was_whole) return tg_step(tg_abs(x));
     if (!c->whole || was_whole) return x;
     if (!c->host || to == 9)
         return onnx_fail(c, "only constants can be cast to integers, and only reals computed");

@@ -5,7 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 200, MAX_VISITS = 1 << 17, MAX_TENSORS = 1 << 18, MAX_NAME = 1000 };
+enum {
+    MAX_DEPTH = 200,
+    MAX_VISITS = 1 << 17,
+    MAX_TENSORS = 1 << 18,
+    MAX_ENTRIES = 1 << 22,
+    MAX_NAME = 1000
+};
 
 typedef struct {
     pth_list *l;
@@ -13,7 +19,7 @@ typedef struct {
     char name[MAX_NAME + 1]; // path so far
     size_t length;
     int depth;
-    size_t visits;
+    size_t visits, entries;
 } walk;
 
 #define BAD(...) base_fail(w->e, GUISE_BAD_FILE, __VA_ARGS__)
@@ -36,6 +42,8 @@ static guise_status add(walk *w, const pk_value *tensor)
 static guise_status child(walk *w, const char *key, pk_value *v)
 {
     size_t was = w->length, n = key ? strlen(key) : 0;
+    if (++w->entries > MAX_ENTRIES)
+        return BAD("the pickle repeats itself too often, no file of weights");
     if (was + n + 1 > MAX_NAME) return BAD("a tensor's name is longer than %d", (int)MAX_NAME);
     if (key && was) w->name[w->length++] = '.';
     if (key) memcpy(w->name + w->length, key, n);
