@@ -40,8 +40,8 @@ peer() { # arguments of pytorch_gpu.py; its number, or 0
         echo 0
     }
 }
-field() { # number of a field in a line of JSON
-    sed -n "s/.*\"$1\": *\([0-9.e+-]*\).*/\1/p" | head -n 1
+field() { # number of a field in JSON, of which its first line with that name counts
+    sed -n "s/^ *\"$1\": *\([0-9.e+-]*\).*/\1/p" | head -n 1
 }
 best_of() { # the median of the lines on stdin
     sort -g | awk '{ v[NR] = $1 } END { print NR ? (v[int((NR + 1) / 2)] + v[int((NR + 2) / 2)]) / 2 : 0 }'
@@ -62,8 +62,8 @@ turns() { # $ours_args and $peer_args in turns
     for _ in $(seq "$rounds"); do
         # shellcheck disable=SC2086
         "$guise" bench $ours_args --device "$device" --runs "$runs" --json "$work/now.json" >"$work/log"
-        tr -d '\n' <"$work/now.json" | field median >>"$work/ours"
-        macs=$(tr -d '\n' <"$work/now.json" | field macs)
+        field median <"$work/now.json" >>"$work/ours"
+        macs=$(field macs <"$work/now.json")
         # shellcheck disable=SC2086
         peer $peer_args "$runs" eager >>"$work/eager"
         # shellcheck disable=SC2086

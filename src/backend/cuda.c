@@ -102,6 +102,12 @@ static guise_status find_device(cuda_device *d, base_error *e)
     if (!attribute(&d->api, d->device, CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY))
         return base_fail(e, GUISE_BAD_ARGUMENT,
                          "GPU %d cannot be used: it shares no memory with the host", d->number);
+    if (!attribute(&d->api, d->device, CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS))
+        return base_fail(
+            e, GUISE_BAD_ARGUMENT,
+            "GPU %d cannot be used: host and GPU may not look at the memory they share at "
+            "one time, as under WSL",
+            d->number);
     return GUISE_OK;
 }
 

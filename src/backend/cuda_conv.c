@@ -253,10 +253,15 @@ static int launch(cuda_device *d, const char *name, cuda_type x, cuda_type y, in
     return cuda_launch(d, k, cuda_blocks(a->count), CUDA_THREADS, a, sizeof *a);
 }
 
-static int pack_of(int64_t channels, cuda_at x, cuda_at y) // of channels for one thread
+// Of channels for one thread. A pack is loaded at once, so it lies where its own size divides.
+static int pack_of(int64_t channels, cuda_array x, cuda_array y)
 {
-    bool both = channels % 4 == 0 && x % 16 == 0 && y % 16 == 0;
-    return both && channels % 8 == 0 ? 8 : both ? 4 : 1;
+    for (int pack = 8; pack > 2; pack /= 2) {
+        size_t of_x = (size_t)pack * (x.type == CUDA_BF16 ? 2 : 4);
+        size_t of_y = (size_t)pack * (y.type == CUDA_BF16 ? 2 : 4);
+        if (channels % pack == 0 && x.at % of_x == 0 && y.at % of_y == 0) return pack;
+    }
+    return 1;
 }
 
 typedef struct { // images of n times c channels from one size to another
@@ -266,7 +271,7 @@ typedef struct { // images of n times c channels from one size to another
 static int move_image(const cuda_conv *c, const move *m, cuda_at x, cuda_type x_type, cuda_at y,
                       cuda_type y_type)
 {
-    int pack = pack_of(m->c, x, y);
+    int pack = pack_of(m->c, (cuda_array){x, x_type}, (cuda_array){y, y_type});
     args a = {.x = x,
               .y = y,
               .count = m->n * m->c * m->oh * m->ow / pack,
@@ -336,7 +341,7 @@ static int finish_image(const cuda_conv *c, cuda_at from, cuda_at bias, cuda_at 
         if (c->way.padded) m.top = -s->top, m.left = -s->left;
         return move_image(c, &m, from, type, out, c->types.out);
     }
-    int pack = pack_of(s->o, from, out);
+    int pack = pack_of(s->o, (cuda_array){from, type}, (cuda_array){out, c->types.out});
     args a = {.x = from,
               .y = out,
               .bias = c->way.after && c->post.bias ? bias : 0,
@@ -403,7 +408,7 @@ int cuda_conv_run(cuda_conv *c, cuda_at a, cuda_at b, cuda_at bias, cuda_at out,
 
 int cuda_convert(cuda_device *d, cuda_array x, cuda_array y, int64_t n)
 {
-    int pack = pack_of(n, x.at, y.at);
+    int pack = pack_of(n, x, y);
     args a = {.x = x.at, .y = y.at, .count = n / pack, .c = 1};
     return launch(d, "conv_epilogue", x.type, y.type, pack, &a);
 }

@@ -7,7 +7,7 @@ struct tg_arena {
     size_t bytes;
     cuda_device *device; // NULL: nothing there
     cuda_at at;
-    size_t device_bytes;
+    size_t device_bytes, moves;
 };
 
 tg_arena *tg_arena_new(void) { return base_alloc(1, sizeof(tg_arena)); }
@@ -24,6 +24,7 @@ size_t tg_arena_bytes(const tg_arena *a) { return a->bytes + a->device_bytes; }
 
 char *plan_arena_data(const tg_arena *a) { return a->data; }
 cuda_at plan_arena_at(const tg_arena *a) { return a->at; }
+size_t plan_arena_moves(const tg_arena *a) { return a->moves; }
 
 bool plan_arena_grow(tg_arena *a, size_t bytes)
 {
@@ -40,6 +41,7 @@ bool plan_arena_grow_on(tg_arena *a, cuda_device *device, size_t bytes)
     if (bytes <= a->device_bytes && a->device == device) return true;
     if (a->device) cuda_free(a->device, CUDA_DEVICE, a->at);
     a->device_bytes = 0;
+    a->moves++;
     a->device = device;
     a->at = cuda_alloc(device, CUDA_DEVICE, bytes);
     if (a->at) a->device_bytes = bytes;

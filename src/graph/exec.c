@@ -161,6 +161,7 @@ guise_status tg_plan_run(tg_plan *p, base_error *e)
     guise_status s = complete(p, e);
     if (!s && !plan_arena_grow(p->arena, p->scratch_at + p->scratch_bytes)) s = base_no_memory(e);
     if (!s && p->options.fast && !p->options.train && !p->chosen) s = plan_choose_precision(p, e);
+    if (!s && p->watch.made) p->watch.begin(p->watch.user);
     for (size_t i = p->fixed_done ? p->n_fixed : 0; !s && i < p->n_steps; i++) {
         plan_step *t = &p->step[i];
         double start = p->options.time ? base_seconds() : 0;

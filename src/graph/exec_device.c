@@ -60,10 +60,12 @@ static int find_places(tg_plan *p)
         d->at[id] = at;
         if (p->bound[id] == d->from[id]) continue;
         d->from[id] = p->bound[id];
+        if (tg_at(p->graph, id)->op) stale(d); // its copy to the host is part of a record
         if (tg_at(p->graph, id)->kind == TG_PARAM) p->fixed_done = false;
     }
-    if (plan_arena_at(p->arena) != d->recorded) stale(d);
-    d->recorded = plan_arena_at(p->arena);
+    // not by its address, which may be the old one in one of several processes alone
+    if (plan_arena_moves(p->arena) != d->recorded) stale(d);
+    d->recorded = plan_arena_moves(p->arena);
     return s;
 }
 
@@ -117,6 +119,7 @@ static int queue(const tg_plan *p, size_t from)
     struct plan_device *d = p->on;
     bool time = p->options.time && d->mark;
     int s = 0;
+    if (p->watch.made) p->watch.begin(p->watch.user);
     for (size_t i = from; !s && i < p->n_steps; i++) {
         if (time) s = cuda_mark_set(d->mark[i]);
         if (!s) s = run_step(p, &p->step[i]);
@@ -185,7 +188,8 @@ guise_status plan_device_run(tg_plan *p, base_error *e)
     guise_status st = plan_leaves(p, e);
     if (!st) st = open_marks(p, e);
     if (st) return st;
-    int s = find_places(p);
+    bool room = plan_arena_grow_on(p->arena, p->on->cuda, p->scratch_at + p->scratch_bytes);
+    int s = room ? find_places(p) : GUISE_NO_MEMORY;
     size_t from = p->fixed_done ? p->n_fixed : 0;
     if (!s) s = send(p);
     if (!s) s = run(p);

@@ -176,10 +176,12 @@ const float *tg_plan_value(const tg_plan *p, const tg_node *out); // row-major; 
 // The value of an output to memory of tg_floats, in the order of the work that is queued.
 guise_status tg_plan_move(tg_plan *p, const tg_node *out, float *to, base_error *e);
 void tg_plan_params_changed(tg_plan *p); // packed copies of params are made again
-// Call made(user, out) in every run after each step, out the output that it has made or NULL, and
+// In every run call begin(user) before the first step - again where a run begins anew, since it
+// could not be recorded - made(user, out) after each, out the output that it has made or NULL, and
 // all(user) after the last one. On a GPU steps have been queued by then, not done; a run that
 // repeats a recorded one repeats what these calls queued, and calls nobody. made NULL: no more.
 typedef struct {
+    void (*begin)(void *user);
     void (*made)(void *user, const tg_node *out);
     void (*all)(void *user);
     void *user;

@@ -105,6 +105,7 @@ struct tg_plan {
 char *plan_arena_data(const tg_arena *a);
 bool plan_arena_grow(tg_arena *a, size_t bytes); // to at least so many; false: out of memory
 cuda_at plan_arena_at(const tg_arena *a);
+size_t plan_arena_moves(const tg_arena *a); // how often it was made anew there
 bool plan_arena_grow_on(tg_arena *a, cuda_device *device, size_t bytes);
 
 // simplify.c: now[i] computes what out[i] does, with fewer operations. Adds nodes to g.

@@ -55,7 +55,7 @@ struct plan_device {
     size_t const_bytes;
     cuda_at kept;
     cuda_record *record;
-    cuda_at recorded; // where the arena was
+    size_t recorded;  // moves of the arena by then
     bool plain;       // cannot be recorded
     bool again;       // has run since memory was bound
     cuda_mark **mark; // of steps; while the plan keeps time

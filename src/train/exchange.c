@@ -52,6 +52,16 @@ static void all(void *user)
     if (!x->status) x->status = x->team->finish(x->team);
 }
 
+static void begin(void *user)
+{
+    train_exchange *x = user;
+    x->status = 0;
+    for (size_t i = 0; i < x->buckets; i++) {
+        x->bucket[i].missing = x->bucket[i].grads;
+        x->bucket[i].started = false;
+    }
+}
+
 // Gradients lie in the order of creation, that of the forward pass; so the last bucket is the first
 // to be full.
 static void fill(train_exchange *x, const nn_params *p, tg_node *const grad[])
@@ -85,7 +95,7 @@ guise_status train_exchange_open(train_exchange **x, base_team *team, tg_plan *p
         return base_no_memory(e);
     }
     fill(n, p, grad);
-    if (!n->device) tg_plan_watch(plan, (tg_watch){made, all, n});
+    if (!n->device) tg_plan_watch(plan, (tg_watch){begin, made, all, n});
     return GUISE_OK;
 }
 
@@ -98,14 +108,7 @@ void train_exchange_close(train_exchange **x)
     *x = NULL;
 }
 
-void train_exchange_begin(train_exchange *x)
-{
-    x->status = 0;
-    for (size_t i = 0; i < x->buckets; i++) {
-        x->bucket[i].missing = x->bucket[i].grads;
-        x->bucket[i].started = false;
-    }
-}
+void train_exchange_begin(train_exchange *x) { begin(x); }
 
 guise_status train_exchange_end(train_exchange *x, base_error *e)
 {

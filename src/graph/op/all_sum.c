@@ -36,20 +36,22 @@ static int cpu(const tg_call *c)
 static int on_host(const tg_gpu_call *c, base_team *t, size_t n)
 {
     float *v = base_alloc(n, sizeof *v);
-    int s = v ? cuda_download(c->device, v, c->x[0].at, n * sizeof *v) : GUISE_NO_MEMORY;
+    int s = v ? cuda_download(c->device, v, c->out.at, n * sizeof *v) : GUISE_NO_MEMORY;
     if (!s) s = t->sum(t, v, n);
     if (!s) s = cuda_upload(c->device, c->out.at, v, n * sizeof *v);
     base_free(v);
     return s;
 }
 
-// Rows are in single precision, whatever the pictures of a plan are kept in.
+// A row is in single precision, but where it is another shape of a picture it is as that one is.
 static int gpu(const tg_gpu_call *c)
 {
     base_team *t = team_of(c->y);
     size_t n = (size_t)tg_count(c->y->shape);
-    if (!t->on_device) return on_host(c, t, n);
-    int s = cuda_copy(c->device, c->out.at, c->x[0].at, n * sizeof(float));
+    int s = c->x[0].type == CUDA_F32
+                ? cuda_copy(c->device, c->out.at, c->x[0].at, n * sizeof(float))
+                : cuda_convert(c->device, c->x[0], c->out, (int64_t)n);
+    if (!s && !t->on_device) return on_host(c, t, n);
     return s ? s : t->sum(t, (float *)(uintptr_t)c->out.at, n);
 }
 
