@@ -155,6 +155,7 @@ TEST(what_is_made_in_memory_is_marked)
     guise_image_free(&again);
     guise_image_free(&made);
     CHECK(guise_swap_crop(g, &crop, NULL, &made) == GUISE_BAD_ARGUMENT); // it takes an identity
+    CHECK(!made.rgb && made.mark == GUISE_PLAIN);
     CHECK(strstr(guise_message(g), "needs an identity"));
     guise_image_free(&crop);
     guise_identity_free(&id);

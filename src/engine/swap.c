@@ -33,8 +33,10 @@ guise_status guise_swap_crop(guise_engine *g, const guise_image *crop, const gui
     if (!s) s = engine_aligned_points(&small, face_template_name(n->layout), point, e);
     if (!s) s = engine_refine(g, n, &small, point, &planes);
     if (!s) s = base_image_new(&made, n->size, n->size, e);
-    if (!s) base_image_from_planes(&made, planes, false, 255, 0);
-    made.mark = GUISE_SWAPPED;
+    if (!s) {
+        base_image_from_planes(&made, planes, false, 255, 0);
+        made.mark = GUISE_SWAPPED;
+    }
     base_image_free(&small);
     *out = image_give(made);
     return s;
