@@ -212,19 +212,28 @@ static void check_scene(const train_scene *s, int *small)
     }
 }
 
-TEST(who_stands_beside_is_known)
+// Crops of side 64 with a margin of 16 of all people, in a folder of that name.
+static train_cache *open_crops(const char *name, train_photos *photos)
 {
     place p;
     base_error e = {{0}};
-    train_photos photos = {0};
     train_cache *c = NULL;
+    const char *out = test_scratch(name);
+    CHECK(get_ready(&p) && !base_make_dir(out, &e));
+    CHECK(!train_photos_read(photos, p.data, p.marks, TRAIN_PEOPLE, &e));
+    const train_cache_options o = {.out = out, .size = 64, .margin = 16};
+    CHECK(!train_cache_open(&c, photos, &o, &e));
+    return c;
+}
+
+TEST(who_stands_beside_is_known)
+{
+    base_error e = {{0}};
+    train_photos photos = {0};
+    train_cache *c = open_crops("own-crops", &photos);
     train_faces f = {0};
     train_scene s = {0};
-    const char *out = test_scratch("own-crops");
-    CHECK(get_ready(&p) && !base_make_dir(out, &e));
-    CHECK(!train_photos_read(&photos, p.data, p.marks, TRAIN_PEOPLE, &e));
-    const train_cache_options o = {.out = out, .size = 64, .margin = 16};
-    CHECK(!train_cache_open(&c, &photos, &o, &e) && !train_scene_open(&s, 96, &e));
+    CHECK(!train_scene_open(&s, 96, &e));
     CHECK(c && !train_faces_open(&f, c, 64, 16, NULL, false, &e));
     if (!c || !f.all.at) return;
     size_t n = train_cache_n(c);
@@ -253,16 +262,12 @@ TEST(who_stands_beside_is_known)
 // Landmarks that come with the photos may follow another convention than the detector's.
 TEST(own_faces_are_as_the_detector_sees_them)
 {
-    place p;
     base_error e = {{0}};
     train_photos photos = {0};
-    train_cache *c = NULL;
+    train_cache *c = open_crops("own-seen", &photos);
     train_faces f = {0};
-    const char *out = test_scratch("own-seen"), *path = test_scratch("own-told.safetensors");
-    CHECK(get_ready(&p) && !base_make_dir(out, &e) && told_detector_write(path, 9, 0, false));
-    CHECK(!train_photos_read(&photos, p.data, p.marks, TRAIN_PEOPLE, &e));
-    const train_cache_options o = {.out = out, .size = 64, .margin = 16};
-    CHECK(!train_cache_open(&c, &photos, &o, &e));
+    const char *path = test_scratch("own-told.safetensors");
+    CHECK(told_detector_write(path, 9, 0, false));
     CHECK(c && !train_faces_open(&f, c, 64, 16, path, true, &e));
     if (!c || !f.all.at) return;
     for (size_t i = 0; i < train_cache_n(c); i++) {

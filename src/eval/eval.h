@@ -99,8 +99,8 @@ bool eval_add_published(eval_report *r, eval_published p);
 // Hashes the file.
 guise_status eval_add_network(eval_report *r, const char *role, const char *file, base_error *e);
 const eval_metric *eval_metric_find(const eval_result *r, const char *name); // NULL: absent
-// Has no result before this one a metric of this name?
-bool eval_first_of_name(const eval_report *r, size_t result, const char *name);
+// What the results measure, each name once, in the order of its first result; NULL past the last.
+const eval_definition *eval_definition_at(const eval_report *r, size_t i);
 // Fill n, mean, low and high of all metrics that have values.
 guise_status eval_finish(eval_report *r, base_error *e);
 // Mean and interval of a metric over the cases whose label k has this value.

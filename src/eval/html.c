@@ -104,19 +104,17 @@ static void table_down(FILE *f, const eval_report *r)
         fputs("</th><th></th>", f);
     }
     fputs("<th>unit</th></tr>\n", f);
-    for (size_t j = 0; j < r->n; j++)
-        for (size_t k = 0; k < r->result[j]->n; k++) {
-            const eval_definition *d = &r->result[j]->metric[k].is;
-            if (!eval_first_of_name(r, j, d->name)) continue;
-            fputs("<tr><td>", f);
-            page_text(f, d->title);
-            fprintf(f, "%s</td>", arrow(d));
-            for (size_t i = 0; i < r->n; i++)
-                value_cell(f, eval_metric_find(r->result[i], d->name), "</td><td class=i><small>");
-            fputs("<td class=soft>", f);
-            page_text(f, unit_of(d));
-            fputs("</td></tr>\n", f);
-        }
+    const eval_definition *d;
+    for (size_t k = 0; (d = eval_definition_at(r, k)); k++) {
+        fputs("<tr><td>", f);
+        page_text(f, d->title);
+        fprintf(f, "%s</td>", arrow(d));
+        for (size_t i = 0; i < r->n; i++)
+            value_cell(f, eval_metric_find(r->result[i], d->name), "</td><td class=i><small>");
+        fputs("<td class=soft>", f);
+        page_text(f, unit_of(d));
+        fputs("</td></tr>\n", f);
+    }
     fputs("</table></div>\n", f);
 }
 
@@ -124,21 +122,15 @@ static void table_down(FILE *f, const eval_report *r)
 static void table_across(FILE *f, const eval_report *r)
 {
     fputs("<div class=wide><table><tr><th></th>", f);
-    for (size_t j = 0; j < r->n; j++)
-        for (size_t k = 0; k < r->result[j]->n; k++)
-            if (eval_first_of_name(r, j, r->result[j]->metric[k].is.name))
-                head_cell(f, &r->result[j]->metric[k].is);
+    const eval_definition *d;
+    for (size_t k = 0; (d = eval_definition_at(r, k)); k++) head_cell(f, d);
     fputs("</tr>\n", f);
     for (size_t i = 0; i < r->n; i++) {
         fputs("<tr><td>", f);
         page_text(f, r->result[i]->name);
         fputs("</td>", f);
-        for (size_t j = 0; j < r->n; j++)
-            for (size_t k = 0; k < r->result[j]->n; k++) {
-                const char *name = r->result[j]->metric[k].is.name;
-                if (eval_first_of_name(r, j, name))
-                    value_cell(f, eval_metric_find(r->result[i], name), "<br><small>");
-            }
+        for (size_t k = 0; (d = eval_definition_at(r, k)); k++)
+            value_cell(f, eval_metric_find(r->result[i], d->name), "<br><small>");
         fputs("</tr>\n", f);
     }
     fputs("</table></div>\n", f);

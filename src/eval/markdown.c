@@ -33,33 +33,28 @@ static void put_table(FILE *f, const eval_report *r)
     fputs("\n| --- |", f);
     for (size_t i = 0; i < r->n; i++) fputs(" --- |", f);
     fputc('\n', f);
-    for (size_t i = 0; i < r->n; i++)
-        for (size_t k = 0; k < r->result[i]->n; k++) {
-            const eval_definition *d = &r->result[i]->metric[k].is;
-            if (!eval_first_of_name(r, i, d->name)) continue;
-            fputs("| ", f);
-            page_cell(f, d->title);
-            if (*d->unit) fputs(", ", f);
-            page_cell(f, d->unit);
-            fputs(" |", f);
-            for (size_t j = 0; j < r->n; j++) put_value(f, eval_metric_find(r->result[j], d->name));
-            fputc('\n', f);
-        }
+    const eval_definition *d;
+    for (size_t i = 0; (d = eval_definition_at(r, i)); i++) {
+        fputs("| ", f);
+        page_cell(f, d->title);
+        if (*d->unit) fputs(", ", f);
+        page_cell(f, d->unit);
+        fputs(" |", f);
+        for (size_t j = 0; j < r->n; j++) put_value(f, eval_metric_find(r->result[j], d->name));
+        fputc('\n', f);
+    }
 }
 
 static void put_definitions(FILE *f, const eval_report *r)
 {
     fputs("\n## What is measured\n\n", f);
-    for (size_t i = 0; i < r->n; i++)
-        for (size_t k = 0; k < r->result[i]->n; k++) {
-            const eval_definition *d = &r->result[i]->metric[k].is;
-            if (!eval_first_of_name(r, i, d->name)) continue;
-            fprintf(f, "- **%s** (%s%s%s): %s. Source: %s.\n", d->title,
-                    d->better > 0   ? "higher is better"
-                    : d->better < 0 ? "lower is better"
-                                    : "neither is better",
-                    *d->unit ? "; " : "", d->unit, d->definition, d->source);
-        }
+    const eval_definition *d;
+    for (size_t i = 0; (d = eval_definition_at(r, i)); i++)
+        fprintf(f, "- **%s** (%s%s%s): %s. Source: %s.\n", d->title,
+                d->better > 0   ? "higher is better"
+                : d->better < 0 ? "lower is better"
+                                : "neither is better",
+                *d->unit ? "; " : "", d->unit, d->definition, d->source);
 }
 
 static void put_file(FILE *f, const char *role, const char *file, const char *hex)

@@ -106,11 +106,21 @@ guise_status eval_add_network(eval_report *r, const char *role, const char *file
     return s;
 }
 
-bool eval_first_of_name(const eval_report *r, size_t result, const char *name)
+static bool first_of_name(const eval_report *r, size_t result, const char *name)
 {
     for (size_t i = 0; i < result; i++)
         if (eval_metric_find(r->result[i], name)) return false;
     return true;
+}
+
+const eval_definition *eval_definition_at(const eval_report *r, size_t i)
+{
+    for (size_t j = 0; j < r->n; j++)
+        for (size_t k = 0; k < r->result[j]->n; k++) {
+            const eval_definition *d = &r->result[j]->metric[k].is;
+            if (first_of_name(r, j, d->name) && i-- == 0) return d;
+        }
+    return NULL;
 }
 
 const eval_metric *eval_metric_find(const eval_result *r, const char *name)

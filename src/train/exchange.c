@@ -108,11 +108,9 @@ void train_exchange_close(train_exchange **x)
     *x = NULL;
 }
 
-void train_exchange_begin(train_exchange *x) { begin(x); }
-
 guise_status train_exchange_end(train_exchange *x, base_error *e)
 {
     guise_status s = tg_wait(x->device, e);
-    if (!s && x->device) all(x);
+    if (!s && x->device) begin(x), all(x);
     return s ? s : base_team_check(x->team, x->status, e);
 }

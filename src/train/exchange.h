@@ -14,9 +14,8 @@ guise_status train_exchange_open(train_exchange **x, base_team *team, tg_plan *p
                                  const nn_params *p, tg_node *const grad[], float *flat,
                                  tg_device *device, base_error *e);
 void train_exchange_close(train_exchange **x); // NULL is fine
-void train_exchange_begin(train_exchange *x);  // before a run of plan
-// After it: flat is the mean over all processes; on a GPU for what is queued from here on. Errors:
-// GUISE_IO.
+// After a run of plan: flat is the mean over all processes; on a GPU for what is queued from here
+// on. Errors: GUISE_IO.
 guise_status train_exchange_end(train_exchange *x, base_error *e);
 
 #endif

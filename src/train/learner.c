@@ -214,7 +214,6 @@ guise_status train_step_run(train_step *s, train_learner *l, base_error *e)
 {
     // what this graph has no gradient for must not keep that of another one
     guise_status st = tg_zero(l->device, l->grad, l->floats, e);
-    if (s->exchange) train_exchange_begin(s->exchange);
     if (!st) st = tg_plan_run(s->plan, e);
     if (!st && s->exchange) st = train_exchange_end(s->exchange, e);
     float *w = nn_params_data(l->params);
